@@ -1,0 +1,72 @@
+import type { Instance, Inventory, PowerState } from '../../src/contracts/index.ts'
+
+/**
+ * What a compute host must be able to do. Two implementations, libvirt and fake, pass one conformance suite
+ * (`conformance.ts`). Every verb is idempotent: called again after a crash at any point it ends in the same state.
+ */
+export interface Driver {
+  readonly name: 'libvirt' | 'fake'
+
+  /** Connects and checks that guests can run here. @throws {DriverError} saying what is missing. */
+  open(): Promise<void>
+  close(): Promise<void>
+
+  inventory(): Promise<HostInventory>
+  /** All guests of this driver on this host, running or not. */
+  guests(): Promise<GuestState[]>
+
+  /** Caches the image, makes the disks, defines and starts the guest. Leaves nothing behind when it fails. */
+  spawn(instance: Instance, progress: Progress): Promise<void>
+  /** Ends the guest and removes its definition and files; of an unknown guest, removes what is left. */
+  destroy(serverId: string): Promise<void>
+  powerOn(serverId: string): Promise<void>
+  /** Asks the guest to stop, for at most `timeout_s`, then ends it. */
+  powerOff(serverId: string, timeout_s: number): Promise<void>
+  reboot(serverId: string, type: 'SOFT' | 'HARD'): Promise<void>
+
+  powerState(serverId: string): Promise<PowerState>
+  /** The last `lines` of the console log, all that is kept when null; at most 1 MiB. */
+  consoleOutput(serverId: string, lines: number | null): Promise<string>
+
+  /** Calls back for each change of a guest's power state, whoever caused it. */
+  onPower(callback: (guest: GuestState) => void): void
+}
+
+export interface GuestState {
+  readonly server_id: string
+  readonly power_state: PowerState
+}
+
+/** Inventory less what the agent itself adds from its configuration (node id, address, reserves, ratios). */
+export type HostInventory = Omit<
+  Inventory,
+  | 'node_id'
+  | 'host_ip'
+  | 'reserved_vcpus'
+  | 'reserved_memory_mb'
+  | 'reserved_disk_gb'
+  | 'cpu_allocation_ratio'
+  | 'ram_allocation_ratio'
+  | 'disk_allocation_ratio'
+>
+
+/** Told at each stage of a spawn: `image`, `disk`, `define`, `start`. */
+export type Progress = (stage: string) => void
+
+/**
+ * A verb failed. `reason` is fit for a tenant's fault ("the image is not a valid qcow2 file"); host paths, addresses
+ * and libvirt's own words go into `cause`.
+ */
+export class DriverError extends Error {
+  override readonly name = 'DriverError'
+
+  constructor(
+    readonly reason: string,
+    options: { cause?: unknown; kind?: 'failed' | 'not_found' | 'unavailable' } = {},
+  ) {
+    super(reason, { cause: options.cause })
+    this.kind = options.kind ?? 'failed'
+  }
+
+  readonly kind: 'failed' | 'not_found' | 'unavailable'
+}

@@ -1,0 +1,62 @@
+import { type Static, Type as T } from '@sinclair/typebox'
+import { Flavor } from './agent.ts'
+import { message } from './contract.ts'
+
+/** Topic on which any scheduler replica answers `PlanRequest` with `PlanResult`. */
+export const SCHEDULER_TOPIC = 'scheduler'
+/** Broadcast: hosts (cell and row id) whose row has changed, so that every replica reads it again. */
+export const HOSTS_CHANGED = 'hosts-changed'
+
+export const hostsChanged = message(
+  'scheduler.hosts-changed',
+  1,
+  T.Object({ cell_id: T.String(), host_ids: T.Array(T.Integer(), { maxItems: 10_000 }) }),
+)
+
+/** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
+export const PlanRequest = T.Object({
+  server_id: T.String({ maxLength: 64 }),
+  project_id: T.String({ maxLength: 255 }),
+  flavor: Flavor,
+  image_properties: T.Record(T.String(), T.String()),
+  availability_zone: T.Union([T.String({ maxLength: 255 }), T.Null()]),
+  /** `az:host[:node]` of an admin: filters are skipped, as in Nova. */
+  force_host: T.Union([T.String({ maxLength: 255 }), T.Null()]),
+  force_node: T.Union([T.String({ maxLength: 255 }), T.Null()]),
+  ignore_hosts: T.Array(T.String({ maxLength: 255 }), { maxItems: 1000 }),
+  /** Hosts wanted back: the chosen one and alternates in the same cell (`[scheduler] max_attempts`). */
+  count: T.Integer({ minimum: 1, maximum: 64 }),
+  /** Decides ties and `host_subset_size`; the same snapshot, request and seed give the same plan. */
+  seed: T.Integer({ minimum: 0 }),
+})
+export type PlanRequest = Static<typeof PlanRequest>
+
+/** What one filter took away, with the host that came nearest to passing where it compares a quantity. */
+export const Rejection = T.Object({
+  filter: T.String(),
+  hosts: T.Integer({ minimum: 1 }),
+  /** The sentence for a person, without host names: `3 of 5 hosts lack 8192 MB RAM (best has 3011 MB free)`. */
+  says: T.String(),
+})
+export type Rejection = Static<typeof Rejection>
+
+export const Candidate = T.Object({
+  cell_id: T.String(),
+  host_id: T.Integer(),
+  host: T.String(),
+  node: T.String(),
+  weight: T.Number(),
+  /** Weigher name to its share of `weight`. */
+  weights: T.Record(T.String(), T.Number()),
+})
+export type Candidate = Static<typeof Candidate>
+
+export const Explanation = T.Object({ hosts: T.Integer({ minimum: 0 }), rejections: T.Array(Rejection) })
+export type Explanation = Static<typeof Explanation>
+
+/** Best host first; empty when none is left, and then `explanation` says why. */
+export const PlanResult = T.Object({ candidates: T.Array(Candidate), explanation: Explanation })
+export type PlanResult = Static<typeof PlanResult>
+
+export const planRequest = message('scheduler.plan-request', 1, PlanRequest)
+export const planResult = message('scheduler.plan-result', 1, PlanResult)
