@@ -54,15 +54,32 @@ create table role_assignments (
 );
 create index role_assignments_scope on role_assignments (scope, scope_id);
 
--- Keys that sign tokens. The newest signs; all verify until they expire.
+-- Keys that seal tokens. A key starts to seal a little after it was made, when every process has read it; all open.
 create table token_keys (
   id text primary key,
   secret bytea not null,
   created_at timestamptz not null default now()
 );
 
--- Tokens ended before their time, kept until they would have expired by themselves.
-create table revoked_tokens (
-  audit_id text primary key,
+-- The clock that orders revocations and the reading of rights. Each revocation takes the next tick, and a token carries
+-- the tick at which its rights were read: a revocation ends the tokens with a smaller one. Ticks have no skew between
+-- machines, and since the row stays locked until commit they become visible in order.
+create table revocation_clock (
+  only_row boolean primary key default true check (only_row),
+  tick bigint not null
+);
+insert into revocation_clock (tick) values (0);
+
+-- What ended tokens before their time, kept until the last token it can end has expired by itself. The subject is an
+-- audit id for a token, `<user>/<scope>/<scope id>` for a grant, else the id of the thing.
+create table revocations (
+  tick bigint primary key,
+  kind text not null check (kind in ('token', 'user', 'grant', 'project', 'domain', 'role', 'credential')),
+  subject text not null,
+  -- Whose token it was, to bound how many single ones are kept for a user.
+  user_id text,
   expires_at timestamptz not null
 );
+create index revocations_subject on revocations (subject, kind);
+create index revocations_user on revocations (user_id) where kind = 'token';
+create index revocations_expiry on revocations (expires_at);
