@@ -63,7 +63,7 @@ create table server_mappings (
   server_id uuid primary key,
   project_id text not null,
   user_id text not null,
-  -- null while no cell is chosen; then the server is its row in accepted_servers
+  -- null while no cell is chosen: the server is then its row in accepted_servers
   cell_id text references cells (id),
   vcpus integer not null,
   memory_mb integer not null,
@@ -71,14 +71,61 @@ create table server_mappings (
 );
 create index server_mappings_project on server_mappings (project_id, created_at desc, server_id desc);
 
--- An accepted create request that no cell has yet: Nova's build request. `server` has the columns of cell.servers.
+-- An accepted create request that no cell has yet: Nova's build request. The columns are those of sql/cell's servers,
+-- so that one query reads both.
 create table accepted_servers (
-  server_id uuid primary key references server_mappings (server_id) on delete cascade,
+  id uuid primary key references server_mappings (server_id) on delete cascade,
+  -- given by the cell
+  number bigint,
   project_id text not null,
-  server jsonb not null,
-  created_at timestamptz not null default now()
+  user_id text not null,
+  name text not null,
+  description text,
+  hostname text not null,
+  vm_state text not null,
+  task_state text,
+  -- Nova's numbers: 0 nostate, 1 running, 3 paused, 4 shutdown, 6 crashed, 7 suspended
+  power_state smallint not null default 0,
+  progress smallint not null default 0,
+  -- a copy: a later change of the flavor leaves the server as it is
+  flavor jsonb not null,
+  flavor_id text not null,
+  image_id uuid,
+  -- the image's properties, format and checksums at the time of the build
+  image jsonb,
+  key_name text,
+  public_key text,
+  metadata jsonb not null default '{}',
+  tags text[] not null default '{}',
+  security_groups jsonb not null default '[]',
+  -- networks as asked for, and the ports the server has: [{port_id, network_label, …}]
+  requested_networks jsonb,
+  vifs jsonb not null default '[]',
+  availability_zone text,
+  host text,
+  node text,
+  reservation_id text not null,
+  launch_index integer not null default 0,
+  config_drive boolean not null default false,
+  user_data text,
+  access_ip_v4 text,
+  access_ip_v6 text,
+  auto_disk_config boolean not null default true,
+  root_device_name text,
+  locked_by text check (locked_by in ('owner', 'admin')),
+  locked_reason text,
+  fault jsonb,
+  -- how the scheduler came to its decision
+  explanation jsonb,
+  -- rises with each task: a host refuses a command with an older one
+  generation integer not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  launched_at timestamptz,
+  terminated_at timestamptz,
+  deleted_at timestamptz
 );
-create index accepted_servers_order on accepted_servers (created_at desc, server_id desc);
+create index accepted_servers_order on accepted_servers (created_at desc, id desc);
 
 create table host_mappings (
   host text primary key,

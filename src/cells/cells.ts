@@ -1,0 +1,93 @@
+import { unavailable } from '../kernel/index.ts'
+import type { CellDb, Databases, GlobalDb } from '../platform/db/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import { listServersOf, mergePages, type ServerQuery } from './listing.ts'
+import { findAccepted, findMapping } from './mappings.store.ts'
+import type { Server } from './server.ts'
+import { findServer } from './servers.store.ts'
+
+/** The cell that keeps servers which found no host; it has no hosts. */
+export const CELL0 = 'cell0'
+
+/** A server and where it is; without a cell it is still an accepted request. */
+export interface Located {
+  readonly server: Server
+  readonly cell: CellDb | null
+}
+
+/** The way from a server to the database that has it. */
+export interface Cells {
+  readonly global: GlobalDb
+  /** All cells, cell0 first. */
+  all(): readonly CellDb[]
+  /** Cells that have hosts. */
+  withHosts(): readonly CellDb[]
+  /** @throws {Problem} unavailable for a cell that this process has no connection to. */
+  get(cellId: string): CellDb
+  find(serverId: string): Promise<Located | null>
+  /** One page over every cell and the accepted requests. */
+  list(query: ServerQuery): Promise<Server[]>
+}
+
+/** Mappings remembered, newest kept: about 100 bytes each. A mapping never changes once it has a cell. */
+const REMEMBERED_MAPPINGS = 20_000
+
+export function createCells(databases: Databases, log: Logger): Cells {
+  const { global } = databases
+  const all = [...databases.cells.values()].sort((left, right) => Number(right.id === CELL0) - Number(left.id === CELL0))
+  const cellOf = new Map<string, string>()
+
+  function get(cellId: string): CellDb {
+    const cell = databases.cells.get(cellId)
+    if (!cell) throw unavailable('The cell of this server cannot be reached.', `no database for ${cellId}`)
+    return cell
+  }
+
+  function remember(serverId: string, cellId: string): void {
+    cellOf.set(serverId, cellId)
+    if (cellOf.size <= REMEMBERED_MAPPINGS) return
+    const oldest = cellOf.keys().next().value
+    if (oldest !== undefined) cellOf.delete(oldest)
+  }
+
+  async function findIn(cellId: string, serverId: string): Promise<Located | null> {
+    const cell = get(cellId)
+    const server = await findServer(cell, serverId)
+    if (!server) cellOf.delete(serverId)
+    return server && { server, cell }
+  }
+
+  async function find(serverId: string): Promise<Located | null> {
+    const known = cellOf.get(serverId)
+    if (known) return findIn(known, serverId)
+    // A request may move into its cell between the two reads; its mapping then says so.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const mapping = await findMapping(global, serverId)
+      if (!mapping) return null
+      if (mapping.cell_id) {
+        remember(serverId, mapping.cell_id)
+        return findIn(mapping.cell_id, serverId)
+      }
+      const accepted = await findAccepted(global, serverId)
+      if (accepted) return { server: accepted, cell: null }
+    }
+    return null
+  }
+
+  return {
+    global,
+    all: () => all,
+    withHosts: () => all.filter((cell) => cell.id !== CELL0),
+    get,
+    find,
+    list: (query) =>
+      mergePages(
+        [
+          { name: 'accepted requests', read: () => listServersOf(global, 'accepted_servers', query) },
+          ...all.map((cell) => ({ name: cell.id, read: () => listServersOf(cell, 'servers', query) })),
+        ],
+        query,
+        (source, error) => log.warn({ source, err: error }, 'left out of a server list: cannot be reached'),
+      ),
+  }
+}

@@ -1,0 +1,37 @@
+export {
+  type ActionPage,
+  beginAction,
+  findAction,
+  finishAction,
+  type InstanceAction,
+  type InstanceActionEvent,
+  listActions,
+  type NewAction,
+} from './actions.store.ts'
+export { CELL0, type Cells, createCells, type Located } from './cells.ts'
+export { claim, recordClaim, releaseClaims } from './claims.store.ts'
+export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store.ts'
+export {
+  EVERY_LIVE_SERVER,
+  type ExactFilter,
+  NEWEST_FIRST,
+  type Order,
+  type PatternFilter,
+  type ServerQuery,
+  SORT_KEYS,
+  type SortKey,
+  type StatusCell,
+} from './listing.ts'
+export {
+  accept,
+  findAccepted,
+  forget,
+  type QuotaLimits,
+  type QuotaUsage,
+  quotaUsage,
+  settleInCell,
+  withdraw,
+} from './mappings.store.ts'
+export { type BuiltFrom, demand, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
+export { findServer, insertServer, lockServer, serversOnHost, updateServer } from './servers.store.ts'
+export { listServices, reportServices, retireService, type Service, updateService } from './services.store.ts'

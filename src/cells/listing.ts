@@ -1,0 +1,265 @@
+import { badRequest, Problem } from '../kernel/index.ts'
+import type { CellDb, GlobalDb, Sql } from '../platform/db/index.ts'
+import type { Server } from './server.ts'
+
+/** Columns a list may be sorted by; those of Nova that exist here. */
+export const SORT_KEYS = [
+  'access_ip_v4',
+  'access_ip_v6',
+  'auto_disk_config',
+  'availability_zone',
+  'config_drive',
+  'created_at',
+  'description',
+  'flavor_id',
+  'generation',
+  'host',
+  'hostname',
+  'id',
+  'image_id',
+  'key_name',
+  'launch_index',
+  'launched_at',
+  'locked_by',
+  'name',
+  'node',
+  'power_state',
+  'progress',
+  'project_id',
+  'root_device_name',
+  'task_state',
+  'terminated_at',
+  'updated_at',
+  'user_id',
+  'vm_state',
+] as const satisfies readonly (keyof Server)[]
+export type SortKey = (typeof SORT_KEYS)[number]
+
+export interface Order {
+  readonly key: SortKey
+  readonly direction: 'asc' | 'desc'
+}
+
+export type ExactFilter = Extract<
+  keyof Server,
+  | 'id'
+  | 'project_id'
+  | 'user_id'
+  | 'vm_state'
+  | 'task_state'
+  | 'power_state'
+  | 'progress'
+  | 'host'
+  | 'node'
+  | 'flavor_id'
+  | 'image_id'
+  | 'reservation_id'
+  | 'launch_index'
+  | 'config_drive'
+  | 'auto_disk_config'
+  | 'locked_by'
+  | 'created_at'
+  | 'launched_at'
+  | 'terminated_at'
+>
+export type PatternFilter = Extract<
+  keyof Server,
+  'name' | 'description' | 'hostname' | 'key_name' | 'availability_zone' | 'access_ip_v4' | 'access_ip_v6' | 'root_device_name'
+>
+
+/** A word of the API's `status` as the states it stands for; `task_states` null takes any. */
+export interface StatusCell {
+  readonly vm_state: string
+  readonly task_states: readonly string[] | null
+}
+
+export interface ServerQuery {
+  /** Each filter must hold; of its values, one. */
+  readonly exact: Partial<Record<ExactFilter, readonly (string | number | boolean | Date | null)[]>>
+  /** POSIX regular expressions, matched anywhere and in any case, as MySQL's REGEXP does for Nova. */
+  readonly pattern: Partial<Record<PatternFilter, string>>
+  readonly status: readonly StatusCell[] | null
+  /** Pattern over the fixed addresses of one family. */
+  readonly ip: { readonly version: 4 | 6; readonly pattern: string } | null
+  readonly locked: boolean | null
+  readonly deleted: boolean | 'any'
+  readonly changes_since: Date | null
+  readonly changes_before: Date | null
+  /** Sorted by these, then by id in the direction of the last. */
+  readonly order: readonly Order[]
+  readonly limit: number
+  /** The last server of the page before. */
+  readonly after: Server | null
+}
+
+export const NEWEST_FIRST: readonly Order[] = [{ key: 'created_at', direction: 'desc' }]
+
+export const EVERY_LIVE_SERVER: Omit<ServerQuery, 'limit'> = {
+  exact: {},
+  pattern: {},
+  status: null,
+  ip: null,
+  locked: null,
+  deleted: false,
+  changes_since: null,
+  changes_before: null,
+  order: NEWEST_FIRST,
+  after: null,
+}
+
+/** One page of one table. `accepted_servers` has the same columns, so one text serves both. */
+export async function listServersOf(
+  db: GlobalDb | CellDb,
+  table: 'servers' | 'accepted_servers',
+  query: ServerQuery,
+): Promise<Server[]> {
+  const { sql } = db
+  const order = completeOrder(query.order)
+  const where = [...conditions(sql, query), ...after(sql, order, query.after)]
+  try {
+    return await sql<Server[]>`
+      select * from ${sql(table)}
+      where ${joined(sql, where, sql`and`)}
+      order by ${joined(sql, order.map((by) => orderTerm(sql, by)), sql`,`)}
+      limit ${query.limit}`
+  } catch (error) {
+    if ((error as { code?: string }).code === '2201B') throw badRequest('Invalid filter: not a regular expression.', error)
+    throw error
+  }
+}
+
+type Fragment = ReturnType<Sql>
+
+function conditions(sql: Sql, query: ServerQuery): Fragment[] {
+  const terms: Fragment[] = []
+  if (query.deleted !== 'any') {
+    terms.push(query.deleted ? sql`deleted_at is not null` : sql`deleted_at is null`)
+  }
+  for (const [column, values] of Object.entries(query.exact)) {
+    const known = values.filter((value) => value !== null)
+    const isNull = known.length < values.length ? sql`or ${sql(column)} is null` : sql``
+    terms.push(sql`(${sql(column)}::text = any(${known.map(asText)}::text[]) ${isNull})`)
+  }
+  for (const [column, pattern] of Object.entries(query.pattern)) terms.push(sql`${sql(column)} ~* ${pattern}`)
+  if (query.status) terms.push(statusTerm(sql, query.status))
+  if (query.ip) {
+    const family = query.ip.version === 4 ? sql`not like '%:%'` : sql`like '%:%'`
+    terms.push(sql`exists (
+      select from jsonb_array_elements(vifs) as vif, jsonb_array_elements(vif -> 'fixed_ips') as ip
+      where ip ->> 'ip_address' ${family} and ip ->> 'ip_address' ~* ${query.ip.pattern})`)
+  }
+  if (query.locked !== null) terms.push(query.locked ? sql`locked_by is not null` : sql`locked_by is null`)
+  if (query.changes_since) terms.push(sql`updated_at >= ${query.changes_since}`)
+  if (query.changes_before) terms.push(sql`updated_at <= ${query.changes_before}`)
+  return terms
+}
+
+function asText(value: string | number | boolean | Date): string {
+  return value instanceof Date ? value.toISOString() : String(value)
+}
+
+function statusTerm(sql: Sql, cells: readonly StatusCell[]): Fragment {
+  if (cells.length === 0) return sql`false`
+  const terms = cells.map((cell) =>
+    cell.task_states === null
+      ? sql`vm_state = ${cell.vm_state}`
+      : sql`(vm_state = ${cell.vm_state} and task_state = any(${cell.task_states as string[]}))`,
+  )
+  return sql`(${joined(sql, terms, sql`or`)})`
+}
+
+/** Columns that are never null, so that a page can be found by one comparison of rows, which an index answers. */
+const NEVER_NULL = new Set<SortKey>(['created_at', 'updated_at', 'id', 'name', 'hostname', 'project_id', 'user_id', 'vm_state', 'flavor_id', 'launch_index', 'power_state', 'progress'])
+const TEXT = new Set<SortKey>(['name', 'description', 'hostname', 'host', 'node', 'vm_state', 'task_state', 'project_id', 'user_id', 'key_name', 'availability_zone', 'flavor_id', 'access_ip_v4', 'access_ip_v6', 'root_device_name', 'locked_by'])
+
+function completeOrder(order: readonly Order[]): readonly Order[] {
+  const last = order.at(-1)
+  if (last?.key === 'id') return order
+  return [...order, { key: 'id', direction: last?.direction ?? 'desc' }]
+}
+
+/** Null sorts below every value, and text by code point in any database: what `comparator` does too. */
+function orderTerm(sql: Sql, { key, direction }: Order): Fragment {
+  const nulls = NEVER_NULL.has(key) ? sql`` : direction === 'asc' ? sql`nulls first` : sql`nulls last`
+  return sql`${column(sql, key)} ${direction === 'asc' ? sql`asc` : sql`desc`} ${nulls}`
+}
+
+function column(sql: Sql, key: SortKey): Fragment {
+  return TEXT.has(key) ? sql`${sql(key)} collate "C"` : sql`${sql(key)}`
+}
+
+function after(sql: Sql, order: readonly Order[], marker: Server | null): Fragment[] {
+  if (!marker) return []
+  const direction = order[0]?.direction
+  if (order.every((by) => by.direction === direction && NEVER_NULL.has(by.key))) {
+    const columns = joined(sql, order.map((by) => column(sql, by.key)), sql`,`)
+    const values = joined(sql, order.map((by) => sql`${marker[by.key] as string}`), sql`,`)
+    return [direction === 'asc' ? sql`(${columns}) > (${values})` : sql`(${columns}) < (${values})`]
+  }
+  // (a beyond A) or (a = A and b beyond B) or …
+  const alternatives = order.map((by, index) => {
+    const equal = order.slice(0, index).map((before) => {
+      return sql`${sql(before.key)} is not distinct from ${marker[before.key] as string | null}`
+    })
+    return sql`(${joined(sql, [...equal, beyond(sql, by, marker)], sql`and`)})`
+  })
+  return [sql`(${joined(sql, alternatives, sql`or`)})`]
+}
+
+function beyond(sql: Sql, by: Order, marker: Server): Fragment {
+  const value = marker[by.key] as string | null
+  if (by.direction === 'asc') {
+    return value === null ? sql`${sql(by.key)} is not null` : sql`${column(sql, by.key)} > ${value}`
+  }
+  return value === null ? sql`false` : sql`(${column(sql, by.key)} < ${value} or ${sql(by.key)} is null)`
+}
+
+function joined(sql: Sql, terms: readonly Fragment[], by: Fragment): Fragment {
+  const [first, ...rest] = terms
+  return rest.reduce((left, right) => sql`${left} ${by} ${right}`, first ?? sql`true`)
+}
+
+/** The same order as the database's, for merging pages of several. */
+export function comparator(order: readonly Order[]): (left: Server, right: Server) => number {
+  const complete = completeOrder(order)
+  return (left, right) => {
+    for (const { key, direction } of complete) {
+      const result = compareValues(left[key], right[key])
+      if (result !== 0) return direction === 'asc' ? result : -result
+    }
+    return 0
+  }
+}
+
+type Sortable = string | number | boolean | Date | null
+
+function compareValues(left: Sortable, right: Sortable): number {
+  if (left === null || right === null) return Number(left !== null) - Number(right !== null)
+  if (typeof left === 'string' && typeof right === 'string') return Buffer.compare(Buffer.from(left), Buffer.from(right))
+  return Number(left) - Number(right)
+}
+
+/** Reads a page from every place a server may be and merges them; a place that cannot be reached is left out. */
+export async function mergePages(
+  sources: readonly { name: string; read: () => Promise<Server[]> }[],
+  query: ServerQuery,
+  leftOut: (source: string, error: Problem) => void,
+): Promise<Server[]> {
+  const pages = await Promise.all(
+    sources.map(async (source) => {
+      try {
+        return await source.read()
+      } catch (error) {
+        if (!(error instanceof Problem) || error.kind !== 'unavailable') throw error
+        leftOut(source.name, error)
+        return []
+      }
+    }),
+  )
+  const filled = pages.filter((page) => page.length > 0)
+  if (filled.length <= 1) return filled[0] ?? []
+  // A server that moves into its cell between the reads is in both: the cell's row is the later word.
+  const byId = new Map(filled.flat().map((server) => [server.id, server]))
+  return [...byId.values()].sort(comparator(query.order)).slice(0, query.limit)
+}
+

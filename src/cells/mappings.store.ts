@@ -1,0 +1,142 @@
+import { Problem } from '../kernel/index.ts'
+import type { GlobalDb, GlobalTx } from '../platform/db/index.ts'
+import { demand, SERVER_COLUMNS, type Server } from './server.ts'
+
+/** Where a server lives; `cell_id` null means that no cell is chosen yet. */
+export interface Mapping {
+  readonly server_id: string
+  readonly project_id: string
+  readonly cell_id: string | null
+}
+
+/** A project's bounds at the time of the request; -1 is unlimited. */
+export interface QuotaLimits {
+  readonly instances: number
+  readonly cores: number
+  readonly memory_mb: number
+}
+
+export interface QuotaUsage {
+  readonly instances: number
+  readonly cores: number
+  readonly memory_mb: number
+}
+
+/**
+ * Writes down accepted servers with their mappings and takes their share of the quota. The usage row is locked by the
+ * guarded update until the transaction ends, so that no number of parallel requests passes the limit.
+ * @throws {Problem} over_quota, with Nova's sentence.
+ */
+export async function accept(tx: GlobalTx, servers: readonly Server[], limits: QuotaLimits): Promise<void> {
+  const first = servers[0]
+  if (!first) return
+  const project = first.project_id
+  const wanted = { instances: servers.length, cores: 0, memory_mb: 0 }
+  for (const server of servers) {
+    wanted.cores += server.flavor.vcpus
+    wanted.memory_mb += server.flavor.memory_mb
+  }
+  await takeQuota(tx, project, wanted, limits)
+  const mappings = servers.map((server) => ({
+    server_id: server.id,
+    project_id: project,
+    user_id: server.user_id,
+    vcpus: demand(server.flavor).vcpus,
+    memory_mb: demand(server.flavor).memory_mb,
+    created_at: server.created_at,
+  }))
+  await Promise.all([
+    tx`insert into server_mappings ${tx(mappings)}`,
+    tx`insert into accepted_servers ${tx(servers.map(forInsert), ...SERVER_COLUMNS)}`,
+  ])
+}
+
+async function takeQuota(tx: GlobalTx, project: string, wanted: QuotaUsage, limits: QuotaLimits): Promise<void> {
+  const [, taken] = await Promise.all([
+    tx`insert into quota_usages (project_id) values (${project}) on conflict do nothing`,
+    tx`
+      update quota_usages set
+        instances = instances + ${wanted.instances},
+        cores = cores + ${wanted.cores},
+        memory_mb = memory_mb + ${wanted.memory_mb}
+      where project_id = ${project}
+        and (${limits.instances} < 0 or instances + ${wanted.instances} <= ${limits.instances})
+        and (${limits.cores} < 0 or cores + ${wanted.cores} <= ${limits.cores})
+        and (${limits.memory_mb} < 0 or memory_mb + ${wanted.memory_mb} <= ${limits.memory_mb})`,
+  ])
+  if (taken.count === 1) return
+  throw overQuota(wanted, await quotaUsage(tx, project), limits)
+}
+
+/** `Quota exceeded for cores: Requested 4, but already used 18 of 20 cores`, naming each resource that is short. */
+function overQuota(wanted: QuotaUsage, used: QuotaUsage, limits: QuotaLimits): Problem {
+  const names = { instances: 'instances', cores: 'cores', memory_mb: 'ram' } as const
+  const short = (Object.keys(names) as (keyof typeof names)[]).filter(
+    (key) => limits[key] >= 0 && used[key] + wanted[key] > limits[key],
+  )
+  const list = (values: QuotaUsage): string => short.map((key) => values[key]).join(', ')
+  const resources = short.map((key) => names[key]).join(', ')
+  return new Problem(
+    'over_quota',
+    `Quota exceeded for ${resources}: Requested ${list(wanted)}, but already used ${list(used)} of ${list(limits)} ${resources}`,
+  )
+}
+
+export async function quotaUsage(db: GlobalTx | GlobalDb['sql'], project: string): Promise<QuotaUsage> {
+  const [row] = await db<QuotaUsage[]>`
+    select instances, cores, memory_mb from quota_usages where project_id = ${project}`
+  return row ?? { instances: 0, cores: 0, memory_mb: 0 }
+}
+
+export async function findMapping(db: GlobalDb, serverId: string): Promise<Mapping | null> {
+  const [row] = await db.sql<Mapping[]>`
+    select server_id, project_id, cell_id from server_mappings where server_id = ${serverId}`
+  return row ?? null
+}
+
+export async function findAccepted(db: GlobalDb, serverId: string): Promise<Server | null> {
+  const [row] = await db.sql<Server[]>`select * from accepted_servers where id = ${serverId}`
+  return row ?? null
+}
+
+/**
+ * The server has a cell from now on.
+ * @returns false when the request was deleted in the meantime; then nothing is written.
+ */
+export async function settleInCell(tx: GlobalTx, serverId: string, cellId: string): Promise<boolean> {
+  const [moved] = await Promise.all([
+    tx`update server_mappings set cell_id = ${cellId} where server_id = ${serverId}`,
+    tx`delete from accepted_servers where id = ${serverId}`,
+  ])
+  return moved.count === 1
+}
+
+/** Forgets a server and gives its quota back; the second call does nothing. */
+export async function forget(tx: GlobalTx, serverId: string): Promise<void> {
+  await tx`
+    with gone as (
+      delete from server_mappings where server_id = ${serverId} returning project_id, vcpus, memory_mb
+    )
+    update quota_usages set
+      instances = instances - 1,
+      cores = cores - gone.vcpus,
+      memory_mb = quota_usages.memory_mb - gone.memory_mb
+    from gone where quota_usages.project_id = gone.project_id`
+}
+
+/**
+ * Withdraws a request that no cell has yet, with its quota.
+ * @returns false when a cell has it by now, or it is gone.
+ */
+export async function withdraw(tx: GlobalTx, serverId: string): Promise<boolean> {
+  const withdrawn = await tx`delete from accepted_servers where id = ${serverId} returning id`
+  if (withdrawn.count === 0) return false
+  await forget(tx, serverId)
+  return true
+}
+
+/** Columns of a new row; JSON columns need no mark, the driver knows their types from the server. */
+export function forInsert(server: Server): Omit<Server, 'number'> {
+  const { number: _given, ...columns } = server
+  return columns
+}

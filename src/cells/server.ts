@@ -1,0 +1,148 @@
+import type { Flavor, Vif } from '../contracts/index.ts'
+
+/** Nova's vm_state: what the server is when nothing is being done to it. */
+export type VmState =
+  | 'active'
+  | 'building'
+  | 'paused'
+  | 'suspended'
+  | 'stopped'
+  | 'rescued'
+  | 'resized'
+  | 'soft-delete'
+  | 'deleted'
+  | 'error'
+  | 'shelved'
+  | 'shelved_offloaded'
+
+/** Nova's numbers for what a hypervisor last said of the guest. */
+export const POWER = { nostate: 0, running: 1, paused: 3, shutdown: 4, crashed: 6, suspended: 7 } as const
+
+/** Why a server is in ERROR. `details` is for admins only. */
+export interface Fault {
+  readonly code: number
+  readonly message: string
+  readonly details?: string
+  /** ISO 8601, UTC. */
+  readonly created: string
+}
+
+/** The image a server was built from, as it was then. */
+export interface BuiltFrom {
+  readonly id: string
+  readonly name: string
+  readonly disk_format: string
+  readonly min_disk_gb: number
+  readonly min_ram_mb: number
+  readonly properties: Readonly<Record<string, string>>
+}
+
+export interface RequestedNetwork {
+  readonly network_id?: string
+  readonly port_id?: string
+  readonly fixed_ip?: string
+  readonly tag?: string
+}
+
+/** A row of a cell's `servers`, or of `accepted_servers` while no cell has it: the same columns. */
+export interface Server {
+  readonly id: string
+  /** Given by the cell; null before. */
+  readonly number: number | null
+  readonly project_id: string
+  readonly user_id: string
+  readonly name: string
+  readonly description: string | null
+  readonly hostname: string
+  readonly vm_state: VmState
+  readonly task_state: string | null
+  readonly power_state: number
+  readonly progress: number
+  readonly flavor: Flavor
+  readonly flavor_id: string
+  readonly image_id: string | null
+  readonly image: BuiltFrom | null
+  readonly key_name: string | null
+  readonly public_key: string | null
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tags: readonly string[]
+  readonly security_groups: readonly { readonly name: string }[]
+  readonly requested_networks: readonly RequestedNetwork[] | 'auto' | 'none' | null
+  readonly vifs: readonly Vif[]
+  readonly availability_zone: string | null
+  readonly host: string | null
+  readonly node: string | null
+  readonly reservation_id: string
+  readonly launch_index: number
+  readonly config_drive: boolean
+  readonly user_data: string | null
+  readonly access_ip_v4: string | null
+  readonly access_ip_v6: string | null
+  readonly auto_disk_config: boolean
+  readonly root_device_name: string | null
+  readonly locked_by: 'owner' | 'admin' | null
+  readonly locked_reason: string | null
+  readonly fault: Fault | null
+  readonly explanation: unknown
+  readonly generation: number
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly launched_at: Date | null
+  readonly terminated_at: Date | null
+  readonly deleted_at: Date | null
+}
+
+/** All columns but `number`, which the cell gives. */
+export const SERVER_COLUMNS = [
+  'id',
+  'project_id',
+  'user_id',
+  'name',
+  'description',
+  'hostname',
+  'vm_state',
+  'task_state',
+  'power_state',
+  'progress',
+  'flavor',
+  'flavor_id',
+  'image_id',
+  'image',
+  'key_name',
+  'public_key',
+  'metadata',
+  'tags',
+  'security_groups',
+  'requested_networks',
+  'vifs',
+  'availability_zone',
+  'host',
+  'node',
+  'reservation_id',
+  'launch_index',
+  'config_drive',
+  'user_data',
+  'access_ip_v4',
+  'access_ip_v6',
+  'auto_disk_config',
+  'root_device_name',
+  'locked_by',
+  'locked_reason',
+  'fault',
+  'explanation',
+  'generation',
+  'created_at',
+  'updated_at',
+  'launched_at',
+  'terminated_at',
+  'deleted_at',
+] as const satisfies readonly Exclude<keyof Server, 'number'>[]
+
+/** What a server counts against quota and claims on a host. Disk is root, ephemeral and swap, as Placement counts it. */
+export function demand(flavor: Flavor): { vcpus: number; memory_mb: number; disk_gb: number } {
+  return {
+    vcpus: flavor.vcpus,
+    memory_mb: flavor.memory_mb,
+    disk_gb: flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap_mb / 1024),
+  }
+}

@@ -1,0 +1,31 @@
+import type { CellDb, CellTx } from '../platform/db/index.ts'
+import { forInsert } from './mappings.store.ts'
+import { SERVER_COLUMNS, type Server } from './server.ts'
+
+/** A live server; deleted rows are history and are not found here. */
+export async function findServer(db: CellDb, id: string): Promise<Server | null> {
+  const [row] = await db.sql<Server[]>`select * from servers where id = ${id} and deleted_at is null`
+  return row ?? null
+}
+
+/** The row, locked until the transaction ends: state rules are checked against what cannot change underneath. */
+export async function lockServer(tx: CellTx, id: string): Promise<Server | null> {
+  const [row] = await tx<Server[]>`select * from servers where id = ${id} and deleted_at is null for update`
+  return row ?? null
+}
+
+export async function insertServer(tx: CellTx, server: Server): Promise<void> {
+  await tx`insert into servers ${tx(forInsert(server), ...SERVER_COLUMNS)}`
+}
+
+/** Changes columns of a live server and touches `updated_at`. */
+export async function updateServer(tx: CellTx, id: string, changes: Partial<Omit<Server, 'id' | 'number'>>): Promise<void> {
+  const row = { ...changes, updated_at: new Date() }
+  const columns = Object.keys(row) as (keyof typeof row)[]
+  await tx`update servers set ${tx(row, ...columns)} where id = ${id} and deleted_at is null`
+}
+
+/** Live servers that should have a guest on `host`, for comparison with what really runs there. */
+export async function serversOnHost(db: CellDb, host: string): Promise<Pick<Server, 'id' | 'vm_state' | 'task_state' | 'power_state'>[]> {
+  return db.sql`select id, vm_state, task_state, power_state from servers where host = ${host} and deleted_at is null`
+}
