@@ -15,15 +15,21 @@ export interface Driver {
   /** All guests of this driver on this host, running or not. */
   guests(): Promise<GuestState[]>
 
-  /** Caches the image, makes the disks, defines and starts the guest. Leaves nothing behind when it fails. */
-  spawn(instance: Instance, progress: Progress): Promise<void>
+  /**
+   * Caches the image, makes the disks, defines and starts the guest. Leaves nothing behind when it fails, be it that
+   * `progress` throws or that `signal` aborts: it is looked at before each stage and while bytes are fetched.
+   */
+  spawn(instance: Instance, progress: Progress, signal: AbortSignal): Promise<void>
   /** Ends the guest and removes its definition and files; of an unknown guest, removes what is left. */
   destroy(serverId: string): Promise<void>
+  /** Of a guest that runs: nothing. It, `powerOff`, `reboot` and `consoleOutput` fail with `not_found` without a guest. */
   powerOn(serverId: string): Promise<void>
   /** Asks the guest to stop, for at most `timeout_s`, then ends it. */
   powerOff(serverId: string, timeout_s: number): Promise<void>
+  /** Ends with a running guest, also one that was shut down before. */
   reboot(serverId: string, type: 'SOFT' | 'HARD'): Promise<void>
 
+  /** `nostate` for a guest that is not there. */
   powerState(serverId: string): Promise<PowerState>
   /** The last `lines` of the console log, all that is kept when null; at most 1 MiB. */
   consoleOutput(serverId: string, lines: number | null): Promise<string>
@@ -50,23 +56,28 @@ export type HostInventory = Omit<
   | 'disk_allocation_ratio'
 >
 
-/** Told at each stage of a spawn: `image`, `disk`, `define`, `start`. */
-export type Progress = (stage: string) => void
+/** Told as each stage of a spawn begins, in this order; what it throws ends the spawn as any other failure does. */
+export type Progress = (stage: SpawnStage) => void
+export const SPAWN_STAGES = ['image', 'disk', 'define', 'start'] as const
+export type SpawnStage = (typeof SPAWN_STAGES)[number]
 
 /**
  * A verb failed. `reason` is fit for a tenant's fault ("the image is not a valid qcow2 file"); host paths, addresses
- * and libvirt's own words go into `cause`.
+ * and libvirt's own words go into `cause`. The kind says what can be done about it: `bad_image`, another image;
+ * `unavailable`, the same again elsewhere or later; `not_found`, nothing, there is no such guest.
  */
 export class DriverError extends Error {
   override readonly name = 'DriverError'
 
   constructor(
     readonly reason: string,
-    options: { cause?: unknown; kind?: 'failed' | 'not_found' | 'unavailable' } = {},
+    options: { cause?: unknown; kind?: DriverErrorKind } = {},
   ) {
     super(reason, { cause: options.cause })
     this.kind = options.kind ?? 'failed'
   }
 
-  readonly kind: 'failed' | 'not_found' | 'unavailable'
+  readonly kind: DriverErrorKind
 }
+
+export type DriverErrorKind = 'failed' | 'not_found' | 'unavailable' | 'bad_image'
