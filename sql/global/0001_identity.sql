@@ -5,7 +5,7 @@ create table domains (
   description text not null default '',
   enabled boolean not null default true
 );
-insert into domains (id, name) values ('default', 'Default');
+insert into domains (id, name, description) values ('default', 'Default', 'The default domain');
 
 create table projects (
   id text primary key,
@@ -14,6 +14,9 @@ create table projects (
   parent_id text,
   description text not null default '',
   enabled boolean not null default true,
+  tags text[] not null default '{}',
+  -- Attributes of the client's own, shown beside ours.
+  extra jsonb not null default '{}',
   created_at timestamptz not null default now(),
   unique (domain_id, name)
 );
@@ -27,6 +30,7 @@ create table users (
   description text not null default '',
   default_project_id text,
   enabled boolean not null default true,
+  extra jsonb not null default '{}',
   created_at timestamptz not null default now(),
   unique (domain_id, name)
 );
@@ -34,7 +38,9 @@ create table users (
 create table roles (
   id text primary key,
   name text not null unique,
-  description text not null default ''
+  description text,
+  -- Roles that policy names cannot be renamed or deleted.
+  immutable boolean not null default false
 );
 
 -- Having `role_id` means having `implied_role_id` too.
