@@ -1,0 +1,102 @@
+import { type Clock, systemClock } from '../../src/kernel/index.ts'
+import type { Logger } from '../../src/platform/log/index.ts'
+import { CALL_DEADLINE_MS, type Connection, openConnection } from './connection.ts'
+import { LibvirtUnavailable } from './errors.ts'
+import type { Args, LibvirtEvent, ProcedureName, Result } from './protocol.ts'
+import { parseConnectionUri } from './uri.ts'
+
+const RECONNECT_FIRST_MS = 100
+const RECONNECT_MOST_MS = 5_000
+
+/** libvirt on this host, over whatever connection stands at the moment. */
+export interface Libvirt {
+  /**
+   * Calls a procedure; connects first where no connection stands. What was under way when a connection broke is not
+   * sent again: the caller knows whether that would be right.
+   *
+   * @throws {LibvirtError} libvirt's answer. @throws {LibvirtUnavailable} no daemon, or no answer in time.
+   */
+  call<P extends ProcedureName>(name: P, args: Args<P>, options?: { deadline_ms?: number }): Promise<Result<P>>
+  close(): void
+}
+
+export interface LibvirtOptions {
+  /** `[libvirt] connection_uri`. */
+  uri: string
+  log: Logger
+  onEvent: (event: LibvirtEvent) => void
+  /** Called after each connect, with events flowing again: what happened in between has to be asked for. */
+  onConnect: () => void
+  clock?: Clock
+}
+
+/**
+ * A client that keeps a connection to the daemon, with its events, until it is closed. It connects at the first call.
+ *
+ * @throws {TypeError} when the URI is not one of a local QEMU.
+ */
+export function createLibvirt({ uri, log, onEvent, onConnect, clock = systemClock }: LibvirtOptions): Libvirt {
+  const address = parseConnectionUri(uri, process.env)
+  const stop = new AbortController()
+  let current: Connection | undefined
+  let connecting: Promise<Connection> | undefined
+
+  function connection(): Promise<Connection> {
+    if (stop.signal.aborted) return Promise.reject(new LibvirtUnavailable('closed'))
+    if (current) return Promise.resolve(current)
+    connecting ??= connect().finally(() => (connecting = undefined))
+    return connecting
+  }
+
+  async function connect(): Promise<Connection> {
+    const failures: unknown[] = []
+    for (const path of address.sockets) {
+      try {
+        return await connectTo(path)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    throw new LibvirtUnavailable('libvirt cannot be reached', { cause: new AggregateError(failures) })
+  }
+
+  async function connectTo(path: string): Promise<Connection> {
+    let lost: Error | undefined
+    const opened = await openConnection(path, address.name, {
+      event: onEvent,
+      closed(reason) {
+        lost = reason
+        if (!current || stop.signal.aborted) return
+        current = undefined
+        log.warn({ err: reason }, 'lost the connection to libvirt')
+        void reconnect()
+      },
+    })
+    if (stop.signal.aborted) opened.close()
+    if (lost) throw lost
+    current = opened
+    log.info({ socket: path }, 'connected to libvirt')
+    onConnect()
+    return opened
+  }
+
+  /** Events matter also when nobody calls, so the way back is not left to the next call. */
+  async function reconnect(): Promise<void> {
+    for (let wait_ms = RECONNECT_FIRST_MS; !current && !stop.signal.aborted; ) {
+      await clock.sleep(wait_ms, stop.signal)
+      await connection().catch(() => {})
+      wait_ms = Math.min(wait_ms * 2, RECONNECT_MOST_MS)
+    }
+  }
+
+  return {
+    async call(name, args, options = {}) {
+      const deadline_ms = options.deadline_ms ?? CALL_DEADLINE_MS
+      return (await connection()).call(name, args, { deadline_ms })
+    },
+    close() {
+      stop.abort()
+      current?.close()
+    },
+  }
+}

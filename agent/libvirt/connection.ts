@@ -1,0 +1,231 @@
+import type { Socket } from 'bun'
+import { LibvirtError, LibvirtUnavailable } from './errors.ts'
+import { encodeFrame, type Frame, FrameStatus, frameSplitter, FrameType } from './frames.ts'
+import {
+  type Args,
+  events,
+  KEEPALIVE_PING,
+  KEEPALIVE_PONG,
+  KEEPALIVE_PROGRAM,
+  KEEPALIVE_VERSION,
+  type LibvirtEvent,
+  procedures,
+  type ProcedureName,
+  REMOTE_PROGRAM,
+  REMOTE_VERSION,
+  RemoteError,
+  type Result,
+} from './protocol.ts'
+import { type Codec, decode, encode, XdrError } from './xdr.ts'
+
+/**
+ * The daemon takes five requests per connection (`max_client_requests`), and stops reading, keep-alives included, at
+ * the sixth.
+ */
+const MAX_IN_FLIGHT = 4
+const MAX_WAITING = 1024
+const CONNECT_DEADLINE_MS = 5_000
+export const CALL_DEADLINE_MS = 30_000
+/** While an answer is owed, the daemon is asked this often whether it lives; it is dead when it leaves two unanswered. */
+const KEEPALIVE_INTERVAL_MS = 5_000
+const KEEPALIVE_MISSES = 2
+
+export interface Connection {
+  /** @throws {LibvirtError} libvirt's answer. @throws {LibvirtUnavailable} no answer in time. */
+  call<P extends ProcedureName>(name: P, args: Args<P>, options?: { deadline_ms?: number }): Promise<Result<P>>
+  close(): void
+}
+
+export interface ConnectionHandlers {
+  event(event: LibvirtEvent): void
+  /** Called once, whoever ended it. */
+  closed(reason: Error): void
+}
+
+interface Call {
+  readonly name: ProcedureName
+  readonly frame: Frame
+  settle(outcome: { value: unknown } | { error: Error }): void
+}
+
+/**
+ * Connects to a daemon's unix socket, opens the hypervisor `uri` there and asks for its events.
+ *
+ * @throws {LibvirtUnavailable} nobody listens, or it wants an authentication that only a person can give.
+ */
+export async function openConnection(path: string, uri: string, handlers: ConnectionHandlers): Promise<Connection> {
+  const link = await openLink(path, handlers)
+  const within = { deadline_ms: CONNECT_DEADLINE_MS }
+  try {
+    const { types } = await link.call('authList', {}, within)
+    if (types.some((type) => type !== 0)) throw new LibvirtUnavailable(`${path}: libvirt asks for authentication`)
+    await link.call('connectOpen', { name: uri, flags: 0 }, within)
+    for (const { eventId } of Object.values(events)) {
+      await link.call('connectDomainEventCallbackRegisterAny', { eventId, dom: null }, within)
+    }
+  } catch (error) {
+    link.close()
+    throw error
+  }
+  return link
+}
+
+async function openLink(path: string, handlers: ConnectionHandlers): Promise<Connection> {
+  const inFlight = new Map<number, Call>()
+  const waiting: Call[] = []
+  let serial = 0
+  let ended: Error | undefined
+  let unanswered = 0
+  let unsent: Uint8Array[] = []
+
+  const splitter = frameSplitter(receive)
+  const socket = await connect(path, {
+    data(_, chunk) {
+      if (ended) return
+      try {
+        splitter(chunk)
+      } catch (error) {
+        // Past bytes that make no sense there is no next frame to be found.
+        end(new LibvirtUnavailable('libvirt sent what is not of its protocol', { cause: error }))
+      }
+    },
+    drain: flush,
+    close: () => end(new LibvirtUnavailable('libvirt closed the connection')),
+    error: (_, error) => end(new LibvirtUnavailable('the connection to libvirt broke', { cause: error })),
+  })
+  const keepalive = setInterval(checkLife, KEEPALIVE_INTERVAL_MS)
+
+  function end(reason: Error): void {
+    if (ended) return
+    ended = reason
+    clearInterval(keepalive)
+    socket.end()
+    for (const call of [...inFlight.values(), ...waiting]) call.settle({ error: reason })
+    inFlight.clear()
+    waiting.length = 0
+    handlers.closed(reason)
+  }
+
+  function send(frame: Frame): void {
+    unsent.push(encodeFrame(frame))
+    if (unsent.length === 1) flush()
+  }
+
+  function flush(): void {
+    while (unsent.length > 0 && !ended) {
+      const bytes = unsent[0] as Uint8Array
+      const written = Math.max(0, socket.write(bytes))
+      if (written < bytes.length) {
+        unsent[0] = bytes.subarray(written)
+        return
+      }
+      unsent = unsent.slice(1)
+    }
+  }
+
+  function sendWaiting(): void {
+    while (inFlight.size < MAX_IN_FLIGHT) {
+      const call = waiting.shift()
+      if (!call) return
+      inFlight.set(call.frame.serial, call)
+      send(call.frame)
+    }
+  }
+
+  function receive(frame: Frame): void {
+    unanswered = 0
+    if (frame.program === KEEPALIVE_PROGRAM) {
+      if (frame.procedure === KEEPALIVE_PING) send(keepaliveFrame(KEEPALIVE_PONG))
+      return
+    }
+    if (frame.program !== REMOTE_PROGRAM || frame.version !== REMOTE_VERSION) {
+      throw new XdrError(`program ${frame.program} version ${frame.version}`)
+    }
+    if (frame.type === FrameType.reply) receiveReply(frame)
+    else if (frame.type === FrameType.message) receiveEvent(frame)
+    else throw new XdrError(`a frame of type ${frame.type}`)
+  }
+
+  function receiveReply(frame: Frame): void {
+    const call = inFlight.get(frame.serial)
+    if (!call || call.frame.procedure !== frame.procedure) throw new XdrError(`an answer to nothing: ${frame.serial}`)
+    const outcome =
+      frame.status === FrameStatus.error
+        ? { error: new LibvirtError(call.name, decode(RemoteError, frame.payload)) }
+        : { value: decode(procedures[call.name].result as Codec<unknown>, frame.payload) }
+    inFlight.delete(frame.serial)
+    call.settle(outcome)
+    sendWaiting()
+  }
+
+  function receiveEvent(frame: Frame): void {
+    for (const [event, { number, message }] of Object.entries(events)) {
+      if (number !== frame.procedure) continue
+      handlers.event({ event, message: decode(message as Codec<unknown>, frame.payload) } as LibvirtEvent)
+    }
+  }
+
+  function checkLife(): void {
+    if (inFlight.size === 0) return
+    if (unanswered >= KEEPALIVE_MISSES) return end(new LibvirtUnavailable('libvirt has stopped answering'))
+    unanswered++
+    send(keepaliveFrame(KEEPALIVE_PING))
+  }
+
+  function call<P extends ProcedureName>(name: P, args: Args<P>, options: { deadline_ms?: number } = {}) {
+    return new Promise<Result<P>>((resolve, reject) => {
+      if (ended) return reject(ended)
+      if (waiting.length >= MAX_WAITING) return reject(new LibvirtUnavailable(`${MAX_WAITING} calls wait for libvirt`))
+      const payload = encode(procedures[name].args as Codec<unknown>, args)
+      serial = (serial + 1) >>> 0
+      const deadline_ms = options.deadline_ms ?? CALL_DEADLINE_MS
+      const timer = setTimeout(() => {
+        const place = waiting.indexOf(pending)
+        if (place >= 0) waiting.splice(place, 1)
+        // A call that was sent keeps its place in flight until the daemon answers: it is still at work on it.
+        reject(new LibvirtUnavailable(`${name}: no answer in ${deadline_ms} ms`))
+      }, deadline_ms)
+      const pending: Call = {
+        name,
+        frame: remoteCall(procedures[name].number, serial, payload),
+        settle(outcome) {
+          clearTimeout(timer)
+          if ('error' in outcome) reject(outcome.error)
+          else resolve(outcome.value as Result<P>)
+        },
+      }
+      waiting.push(pending)
+      sendWaiting()
+    })
+  }
+
+  return { call, close: () => end(new LibvirtUnavailable('the connection to libvirt was closed')) }
+}
+
+async function connect(path: string, socket: Bun.SocketHandler<undefined>): Promise<Socket> {
+  try {
+    return await Bun.connect({ unix: path, socket })
+  } catch (error) {
+    throw new LibvirtUnavailable(`cannot connect to ${path}`, { cause: error })
+  }
+}
+
+const remoteCall = (procedure: number, serial: number, payload: Uint8Array): Frame => ({
+  program: REMOTE_PROGRAM,
+  version: REMOTE_VERSION,
+  procedure,
+  type: FrameType.call,
+  serial,
+  status: FrameStatus.ok,
+  payload,
+})
+
+const keepaliveFrame = (procedure: number): Frame => ({
+  program: KEEPALIVE_PROGRAM,
+  version: KEEPALIVE_VERSION,
+  procedure,
+  type: FrameType.message,
+  serial: 0,
+  status: FrameStatus.ok,
+  payload: new Uint8Array(),
+})

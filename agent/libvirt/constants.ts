@@ -1,0 +1,33 @@
+/** Numbers of libvirt's C API (`libvirt-domain.h`) that the driver compares with or passes. */
+export const DomainState = {
+  nostate: 0,
+  running: 1,
+  blocked: 2,
+  paused: 3,
+  shutdown: 4,
+  shutoff: 5,
+  crashed: 6,
+  pmsuspended: 7,
+} as const
+
+export const ShutoffReason = { crashed: 3, saved: 5, failed: 6 } as const
+
+export const LifecycleEvent = {
+  defined: 0,
+  undefined: 1,
+  started: 2,
+  suspended: 3,
+  resumed: 4,
+  stopped: 5,
+  shutdown: 6,
+  pmsuspended: 7,
+  crashed: 8,
+} as const
+
+export const StoppedDetail = { crashed: 2, saved: 4, failed: 5 } as const
+
+/** Managed save, snapshot metadata, NVRAM and checkpoint metadata go with the definition. */
+export const UNDEFINE_ALL = 1 | 2 | 4 | 16
+export const SHUTDOWN_ACPI_POWER_BUTTON = 1
+export const METADATA_ELEMENT = 2
+export const STATS_STATE = 1

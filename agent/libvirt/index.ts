@@ -1,0 +1,5 @@
+export { createLibvirt, type Libvirt, type LibvirtOptions } from './client.ts'
+export * from './constants.ts'
+export { isLibvirtError, LibvirtError, type LibvirtErrorCode, LibvirtUnavailable } from './errors.ts'
+export type { Domain, LibvirtEvent } from './protocol.ts'
+export { parseConnectionUri } from './uri.ts'
