@@ -1,0 +1,15 @@
+export {
+  type CellDb,
+  type CellSql,
+  type CellTx,
+  type Database,
+  type GlobalDb,
+  type GlobalSql,
+  type GlobalTx,
+  type Scope,
+  type Sql,
+  TRANSACTION_ATTEMPTS,
+  type TransactionOptions,
+  type Tx,
+} from './database.ts'
+export { asProblem, isConnectionLoss, isForeignKeyViolation, isRetryable, isUniqueViolation } from './errors.ts'
