@@ -13,3 +13,6 @@ export {
   type Tx,
 } from './database.ts'
 export { asProblem, isConnectionLoss, isForeignKeyViolation, isRetryable, isUniqueViolation } from './errors.ts'
+export { ConnectionStringError } from './connection.ts'
+export { MigrationError } from './migrate.ts'
+export { type DatabaseOptions, type Databases, openDatabases } from './open.ts'

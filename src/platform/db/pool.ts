@@ -1,0 +1,58 @@
+import postgres from 'postgres'
+import type { ColumnTypes } from './database.ts'
+import { type Endpoint, parseConnection } from './connection.ts'
+
+export interface PoolOptions {
+  /** A `[database] connection` line. */
+  readonly connection: string
+  /** The PostgreSQL schema that bare names mean; the only one on the search path, so that no join leaves it. */
+  readonly schema: string
+  readonly maxConnections: number
+}
+
+export const STATEMENT_TIMEOUT_MS = 30_000
+export const LOCK_TIMEOUT_MS = 10_000
+/** A transaction left open by a hung process must not hold its locks for longer than this. */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+const CONNECT_TIMEOUT_S = 5
+/** Longest pause between two attempts to reconnect: what a recovered database waits for at most. */
+const RECONNECT_WAIT_MAX_S = 0.5
+
+/** Opens a pool of connections; each is made when it is first needed. */
+export function openPool(options: PoolOptions): postgres.Sql<ColumnTypes> {
+  const endpoint = parseConnection(options.connection)
+  const pool = postgres({
+    ...place(endpoint),
+    database: endpoint.database,
+    user: endpoint.user,
+    password: endpoint.password,
+    ssl: endpoint.ssl,
+    max: options.maxConnections,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: (attempts) => Math.min(0.01 * 2 ** attempts, RECONNECT_WAIT_MAX_S),
+    types: { bigint: { to: 20, from: [20], parse: safeInteger, serialize: (value: number) => `${value}` } },
+    // Notices are of use to someone at a psql prompt; the driver would print them.
+    onnotice: () => {},
+    connection: {
+      application_name: 'bunova',
+      search_path: options.schema,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      lock_timeout: LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      // Our statements run for a millisecond; compiling one takes a hundred.
+      jit: false,
+    },
+  })
+  return pool as postgres.Sql<ColumnTypes>
+}
+
+function place(endpoint: Endpoint): { path: string } | { host: string; port: number } {
+  const { host, port } = endpoint
+  return host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a number`)
+  return value
+}
