@@ -1,0 +1,1 @@
+export { type LibvirtHost, startLibvirtHost } from './libvirt-host.ts'
