@@ -1,5 +1,6 @@
+import type postgres from 'postgres'
 import { badRequest, Problem } from '../kernel/index.ts'
-import type { CellDb, GlobalDb, Sql } from '../platform/db/index.ts'
+import { asProblem, type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
 import type { Server } from './server.ts'
 
 /** Columns a list may be sorted by; those of Nova that exist here. */
@@ -128,9 +129,10 @@ export async function listServersOf(
   }
 }
 
-type Fragment = ReturnType<Sql>
+type AnySql = Sql<Scope>
+type Fragment = postgres.PendingQuery<postgres.Row[]>
 
-function conditions(sql: Sql, query: ServerQuery): Fragment[] {
+function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   const terms: Fragment[] = []
   if (query.deleted !== 'any') {
     terms.push(query.deleted ? sql`deleted_at is not null` : sql`deleted_at is null`)
@@ -158,7 +160,7 @@ function asText(value: string | number | boolean | Date): string {
   return value instanceof Date ? value.toISOString() : String(value)
 }
 
-function statusTerm(sql: Sql, cells: readonly StatusCell[]): Fragment {
+function statusTerm(sql: AnySql, cells: readonly StatusCell[]): Fragment {
   if (cells.length === 0) return sql`false`
   const terms = cells.map((cell) =>
     cell.task_states === null
@@ -179,16 +181,16 @@ function completeOrder(order: readonly Order[]): readonly Order[] {
 }
 
 /** Null sorts below every value, and text by code point in any database: what `comparator` does too. */
-function orderTerm(sql: Sql, { key, direction }: Order): Fragment {
+function orderTerm(sql: AnySql, { key, direction }: Order): Fragment {
   const nulls = NEVER_NULL.has(key) ? sql`` : direction === 'asc' ? sql`nulls first` : sql`nulls last`
   return sql`${column(sql, key)} ${direction === 'asc' ? sql`asc` : sql`desc`} ${nulls}`
 }
 
-function column(sql: Sql, key: SortKey): Fragment {
+function column(sql: AnySql, key: SortKey): Fragment {
   return TEXT.has(key) ? sql`${sql(key)} collate "C"` : sql`${sql(key)}`
 }
 
-function after(sql: Sql, order: readonly Order[], marker: Server | null): Fragment[] {
+function after(sql: AnySql, order: readonly Order[], marker: Server | null): Fragment[] {
   if (!marker) return []
   const direction = order[0]?.direction
   if (order.every((by) => by.direction === direction && NEVER_NULL.has(by.key))) {
@@ -206,7 +208,7 @@ function after(sql: Sql, order: readonly Order[], marker: Server | null): Fragme
   return [sql`(${joined(sql, alternatives, sql`or`)})`]
 }
 
-function beyond(sql: Sql, by: Order, marker: Server): Fragment {
+function beyond(sql: AnySql, by: Order, marker: Server): Fragment {
   const value = marker[by.key] as string | null
   if (by.direction === 'asc') {
     return value === null ? sql`${sql(by.key)} is not null` : sql`${column(sql, by.key)} > ${value}`
@@ -214,7 +216,7 @@ function beyond(sql: Sql, by: Order, marker: Server): Fragment {
   return value === null ? sql`false` : sql`(${column(sql, by.key)} < ${value} or ${sql(by.key)} is null)`
 }
 
-function joined(sql: Sql, terms: readonly Fragment[], by: Fragment): Fragment {
+function joined(sql: AnySql, terms: readonly Fragment[], by: Fragment): Fragment {
   const [first, ...rest] = terms
   return rest.reduce((left, right) => sql`${left} ${by} ${right}`, first ?? sql`true`)
 }
@@ -250,8 +252,9 @@ export async function mergePages(
       try {
         return await source.read()
       } catch (error) {
-        if (!(error instanceof Problem) || error.kind !== 'unavailable') throw error
-        leftOut(source.name, error)
+        const problem = error instanceof Problem ? error : asProblem(error)
+        if (problem?.kind !== 'unavailable') throw error
+        leftOut(source.name, problem)
         return []
       }
     }),

@@ -1,0 +1,99 @@
+import type { Cells } from '../cells/index.ts'
+import { HOSTS_CHANGED, tasksTopic } from '../contracts/index.ts'
+import type { Clock } from '../kernel/index.ts'
+import type { Bus, Json } from '../platform/bus/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import { createEngine, type Engine } from './engine.ts'
+import { listenToHosts } from './host-events.ts'
+import type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'
+import type { Probe } from './run.ts'
+import type { AnyTaskKind } from './task.ts'
+import { buildServer } from './tasks/build-server.ts'
+import { deleteServer } from './tasks/delete-server.ts'
+import type { TaskPorts } from './tasks/ports.ts'
+import { rebootServer, startServer, stopServer } from './tasks/power.ts'
+import { scheduleServer } from './tasks/schedule-server.ts'
+
+export interface ConductorOptions {
+  /** Stable over restarts: an id kept in the state path. */
+  readonly id: string
+  readonly cells: Cells
+  readonly bus: Bus
+  readonly planner: Planner
+  readonly networks: ServerNetworks
+  readonly images: ImageSources
+  readonly hosts: HostCalls
+  readonly clock: Clock
+  readonly log: Logger
+  /** `[scheduler] max_attempts`. */
+  readonly max_attempts: number
+  readonly instance_name_template: string
+  readonly shutdown_timeout_s: number
+  /** For tests: ends runs where a crash or a failure would. */
+  readonly probe?: Probe
+}
+
+export interface Conductor {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Runs the tasks of the global database and of every cell, and listens to the cells' hosts. */
+export function createConductor(options: ConductorOptions): Conductor {
+  const { cells, bus, clock, log } = options
+  const ports: TaskPorts = {
+    ...options,
+    ring: (database, taskId) => ringTask(bus, database, taskId, log),
+    hostsChanged(cellId, hostIds) {
+      if (hostIds.length === 0) return
+      bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: hostIds as number[] }).catch((error) => {
+        log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
+      })
+    },
+  }
+
+  function engine(db: typeof cells.global | ReturnType<Cells['get']>, kinds: readonly AnyTaskKind[]): Engine {
+    return createEngine({
+      db,
+      kinds,
+      bus,
+      conductor: options.id,
+      clock,
+      log,
+      ...(options.probe ? { probe: options.probe } : {}),
+    })
+  }
+
+  const engines = [
+    engine(cells.global, [scheduleServer(ports)]),
+    ...cells.all().map((cell) =>
+      engine(cell, [
+        buildServer(ports, cell),
+        deleteServer(ports, cell),
+        startServer(ports, cell),
+        stopServer(ports, cell),
+        rebootServer(ports, cell),
+      ]),
+    ),
+  ]
+  let listeners: ReturnType<typeof listenToHosts>[] = []
+
+  return {
+    async start() {
+      listeners = cells.withHosts().map((cell) => listenToHosts({ ...ports, global: cells.global, cell, bus, clock, log }))
+      await Promise.all(listeners.map((listener) => listener.ready))
+      await Promise.all(engines.map((each) => each.start()))
+    },
+    async stop() {
+      await Promise.all(listeners.map((listener) => listener.stop()))
+      await Promise.all(engines.map((each) => each.stop()))
+    },
+  }
+}
+
+/** Tells the conductors of a database that a task is there. Nothing is lost when nobody hears it: they also sweep. */
+export function ringTask(bus: Bus, database: string, taskId: string, log: Logger): void {
+  bus.publish(tasksTopic(database), { task_id: taskId } satisfies Json).catch((error) => {
+    log.debug({ err: error, task: taskId }, 'the doorbell did not ring; the task will be found by a sweep')
+  })
+}

@@ -1,0 +1,118 @@
+import { reportInventory, reportServices, retireService, type Server, serversOnHost, touchHosts } from '../cells/index.ts'
+import { type HostEvent, HOST_EVENTS, hostEvent } from '../contracts/index.ts'
+import { type Clock, newId } from '../kernel/index.ts'
+import type { Bus, Subscription } from '../platform/bus/index.ts'
+import type { CellDb, GlobalDb } from '../platform/db/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import type { HostCalls } from './ports.ts'
+import { syncPower } from './power-sync.ts'
+
+export interface HostEventOptions {
+  readonly bus: Bus
+  readonly global: GlobalDb
+  readonly cell: CellDb
+  readonly hosts: HostCalls
+  readonly clock: Clock
+  readonly log: Logger
+  ring(database: string, taskId: string): void
+  hostsChanged(cellId: string, hostIds: readonly number[]): void
+}
+
+/** Heartbeats are written together, at most this often. */
+const HEARTBEAT_BATCH_MS = 500
+const CONCURRENCY = 16
+const REAP_DEADLINE_S = 60
+/** Refused by no journal: it is for a guest whose server is gone, whatever generation that had. */
+const LAST_GENERATION = 2 ** 31 - 1
+
+/**
+ * Listens to the compute hosts of one cell. A host is the least trusted party: it is believed only about itself, so an
+ * event never touches a server that the cell has placed elsewhere.
+ */
+export function listenToHosts(options: HostEventOptions): Subscription {
+  const { bus, global, cell, hosts, clock, log } = options
+  const heartbeats = new Set<string>()
+  let flush: ReturnType<typeof setTimeout> | undefined
+
+  async function handle(event: HostEvent): Promise<void> {
+    switch (event.event) {
+      case 'inventory':
+        await join(event.host)
+        return options.hostsChanged(cell.id, [await reportInventory(cell, event.host, event.inventory)])
+      case 'heartbeat':
+        heartbeats.add(event.host)
+        flush ??= setTimeout(writeHeartbeats, HEARTBEAT_BATCH_MS)
+        return
+      case 'power': {
+        const task = await syncPower(cell, event.host, event.server_id, event.power_state, log)
+        if (task) options.ring(cell.id, task)
+        return
+      }
+      case 'guests':
+        return compareGuests(event)
+      case 'goodbye':
+        await retireService(cell, 'nova-compute', event.host)
+        return options.hostsChanged(cell.id, await touchHosts(cell, [event.host]))
+    }
+  }
+
+  /** A host joins by its first report: its service, and the mapping that says in which cell it is. */
+  async function join(host: string): Promise<void> {
+    await reportServices(cell, 'nova-compute', [host], new Date(clock.now()))
+    await global.sql`insert into host_mappings (host, cell_id) values (${host}, ${cell.id}) on conflict do nothing`
+  }
+
+  function writeHeartbeats(): void {
+    flush = undefined
+    const seen = [...heartbeats]
+    heartbeats.clear()
+    reportServices(cell, 'nova-compute', seen, new Date(clock.now())).catch((error) =>
+      log.warn({ err: error }, 'could not note heartbeats; the next ones will do'),
+    )
+  }
+
+  /** What runs on the host but does not belong there is removed; what belongs there is brought up to date. */
+  async function compareGuests(event: Extract<HostEvent, { event: 'guests' }>): Promise<void> {
+    const placed = new Map<string, Pick<Server, 'id'>>()
+    for (const server of await serversOnHost(cell, event.host)) placed.set(server.id, server)
+    for (const guest of event.guests) {
+      if (placed.has(guest.server_id)) {
+        const task = await syncPower(cell, event.host, guest.server_id, guest.power_state, log)
+        if (task) options.ring(cell.id, task)
+      } else await reap(event.host, guest.server_id)
+    }
+  }
+
+  async function reap(host: string, serverId: string): Promise<void> {
+    const [row] = await cell.sql<{ generation: number; deleted: boolean }[]>`
+      select generation, deleted_at is not null as deleted from servers where id = ${serverId}`
+    const generation = row && !row.deleted ? row.generation : LAST_GENERATION
+    log.warn({ host, instance: serverId }, 'a guest runs where no server is placed; removing it')
+    await hosts.command(
+      host,
+      { verb: 'destroy', command_id: newId(), server_id: serverId, generation },
+      REAP_DEADLINE_S,
+    )
+  }
+
+  const subscription = bus.consume(HOST_EVENTS, { group: `conductor-${cell.id}`, concurrency: CONCURRENCY }, async (message) => {
+    let event: HostEvent
+    try {
+      event = hostEvent.parse(message)
+    } catch (error) {
+      return log.warn({ err: error }, 'a host event that does not fit its contract was dropped')
+    }
+    await handle(event)
+  })
+
+  return {
+    ready: subscription.ready,
+    async stop() {
+      await subscription.stop()
+      if (flush) {
+        clearTimeout(flush)
+        writeHeartbeats()
+      }
+    },
+  }
+}

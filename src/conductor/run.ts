@@ -1,0 +1,229 @@
+import { createHash } from 'node:crypto'
+import { type Clock, Problem } from '../kernel/index.ts'
+import { asProblem, type CellTx, type GlobalTx } from '../platform/db/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import type { AnyTaskKind, Failure, Step, TaskContext } from './task.ts'
+import {
+  type AnyDatabase,
+  dropLease,
+  isCancelled,
+  LeaseLost,
+  type Progress,
+  removeTask,
+  saveProgress,
+  type TaskRow,
+} from './tasks.store.ts'
+
+type Tx = GlobalTx & CellTx
+
+/** Reasons to abort a running task, told apart by the one who catches them. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled'
+}
+export class Stopping extends Error {
+  override readonly name = 'Stopping'
+}
+
+/** Where a run stands; tests stop it there, as a crash or a failure would. */
+export interface ProbePoint {
+  readonly kind: string
+  readonly step: string
+  readonly phase: 'before do' | 'after do' | 'after save' | 'before undo' | 'after undo'
+}
+export type Probe = (point: ProbePoint) => void
+
+export interface RunOptions {
+  readonly db: AnyDatabase
+  readonly kind: AnyTaskKind
+  readonly task: TaskRow
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly probe: Probe
+}
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5_000
+/** An undo is tried for ever: what it would leave behind is worse than a task that waits. */
+const UNDO_AGAIN_S = 10
+
+/**
+ * Runs a leased task until it is done, undone, or its lease is given back. Control flow is all here; steps are leaves.
+ * @throws whatever kept the progress from being saved: the lease then runs out and another run takes over.
+ */
+export async function runTask(options: RunOptions): Promise<void> {
+  const { db, kind, task, log, probe } = options
+  let progress: Progress = task
+  let cancelled = task.cancelled
+  const effects: (() => void)[] = []
+
+  function context(): TaskContext<unknown> {
+    return {
+      task_id: task.id,
+      subject: task.subject,
+      request_id: task.request_id,
+      input: task.input,
+      attempt: progress.attempts,
+      accepted_at: task.created_at,
+      output: (name) => progress.data[name],
+      commandId: (purpose) => uuidOf(`${task.id}/${progress.attempts}/${purpose}`),
+      signal: options.signal,
+      afterCommit: (effect) => effects.push(effect),
+      log,
+    }
+  }
+
+  async function commit(write: (tx: Tx) => Promise<void>): Promise<void> {
+    await db.transaction(async (tx) => {
+      // A transaction that is repeated records its effects afresh.
+      effects.length = 0
+      await write(tx as Tx)
+    })
+    for (const effect of effects.splice(0)) effect()
+  }
+
+  async function save(next: Progress): Promise<void> {
+    cancelled = (await saveProgress(db.sql, task, next)).cancelled
+    progress = next
+  }
+
+  /** @returns true when that was the last step. */
+  async function forward(step: Step<Tx, unknown>): Promise<boolean> {
+    probe({ kind: kind.kind, step: step.name, phase: 'before do' })
+    const output = await attempt(step, context(), options)
+    probe({ kind: kind.kind, step: step.name, phase: 'after do' })
+    const last = progress.step === kind.steps.length - 1
+    const data = output === undefined ? progress.data : { ...progress.data, [step.name]: output }
+    const next: Progress = { ...progress, step: progress.step + 1, data }
+    if (!step.record && !last) await save(next)
+    else {
+      await commit(async (tx) => {
+        await step.record?.(tx, context(), output)
+        if (last) await removeTask(tx, task)
+        else cancelled = (await saveProgress(tx, task, next)).cancelled
+      })
+      progress = next
+    }
+    probe({ kind: kind.kind, step: step.name, phase: 'after save' })
+    return last
+  }
+
+  /** @returns true when the task is over, false when another attempt begins. */
+  async function settle(failure: Failure): Promise<boolean> {
+    let again = false
+    await commit(async (tx) => {
+      const mayRetry = !cancelled && kind.retry && progress.attempts + 1 < kind.attempts && task.deadline_at.getTime() > options.clock.now()
+      again = mayRetry ? await kind.retry!(tx, context(), failure) : false
+      if (again) {
+        const fresh: Progress = { step: 0, state: 'ready', data: {}, failure: null, attempts: progress.attempts + 1 }
+        cancelled = (await saveProgress(tx, task, fresh)).cancelled
+        progress = fresh
+        return
+      }
+      await kind.failed(tx, context(), failure)
+      await removeTask(tx, task)
+    })
+    return !again
+  }
+
+  /** @returns false when the task was put off because the undo did not succeed. */
+  async function backward(step: Step<Tx, unknown>): Promise<boolean> {
+    probe({ kind: kind.kind, step: step.name, phase: 'before undo' })
+    try {
+      await step.undo?.(context())
+    } catch (error) {
+      if (isCrash(error)) throw error
+      log.error({ err: error, step: step.name }, `could not undo a step; trying again in ${UNDO_AGAIN_S} s`)
+      await dropLease(db, task, UNDO_AGAIN_S)
+      return false
+    }
+    probe({ kind: kind.kind, step: step.name, phase: 'after undo' })
+    await save({ ...progress, step: progress.step - 1 })
+    return true
+  }
+
+  for (;;) {
+    if (options.signal.reason instanceof Stopping) return dropLease(db, task, 0)
+    if (progress.state === 'ready') {
+      const step = kind.steps[progress.step] as Step<Tx, unknown> | undefined
+      try {
+        if (cancelled || options.signal.aborted) throw new Cancelled('the server is being deleted')
+        if (!step) throw new Error(`task ${task.kind} has no step ${progress.step}`)
+        if (await forward(step)) return
+      } catch (error) {
+        if (error instanceof LeaseLost || isCrash(error)) throw error
+        if (error instanceof Stopping) continue
+        cancelled = cancelled || error instanceof Cancelled || (await isCancelled(db, task.id))
+        const failure = failureOf(error)
+        log.warn({ err: error, step: step?.name, attempt: progress.attempts }, `undoing: ${failure.message}`)
+        await save({ ...progress, step: Math.min(progress.step, kind.steps.length - 1), state: 'undoing', failure })
+      }
+    } else if (progress.step < 0) {
+      if (await settle(progress.failure ?? { kind: 'internal', message: 'The operation failed.' })) return
+    } else if (!(await backward(kind.steps[progress.step] as Step<Tx, unknown>))) return
+  }
+}
+
+/**
+ * Does the step, again and again while what it needs is unavailable: for as long as its patience allows or, when it is
+ * our own database that is away, as the task does. The host is not to blame for that one.
+ */
+async function attempt(step: Step<Tx, unknown>, context: TaskContext<unknown>, options: RunOptions): Promise<unknown> {
+  if (!step.do) return undefined
+  const { clock, task } = options
+  const patientUntil = Math.min(clock.now() + step.patience_s * 1000, task.deadline_at.getTime())
+  for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 2, LONGEST_PAUSE_MS)) {
+    if (clock.now() > task.deadline_at.getTime()) throw new Problem('internal', 'The operation did not end in time.')
+    try {
+      const work = step.do(context)
+      return await (step.deadline_s === undefined ? work : interruptible(work, step.deadline_s, options.signal))
+    } catch (error) {
+      const ours = !(error instanceof Problem) && asProblem(error)?.kind === 'unavailable'
+      const theirs = error instanceof Problem && error.kind === 'unavailable'
+      const until = ours ? task.deadline_at.getTime() : patientUntil
+      if (!(ours || theirs) || clock.now() + pause_ms > until || options.signal.aborted) throw error
+      context.log.debug({ err: error, step: step.name, pause_ms }, 'unavailable; trying again')
+      await clock.sleep(pause_ms, options.signal)
+    }
+  }
+}
+
+/** Stops waiting at the deadline or when the signal aborts; the host finds out by the command that undoes this one. */
+function interruptible<T>(work: Promise<T>, deadline_s: number, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new Problem('internal', 'The compute host did not answer in time.'))
+    const aborted = (): void => reject(signal.reason instanceof Error ? signal.reason : new Cancelled('cancelled'))
+    const timer = setTimeout(late, deadline_s * 1000)
+    if (signal.aborted) aborted()
+    signal.addEventListener('abort', aborted, { once: true })
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+    })
+  })
+}
+
+/** A probe throws this to end a run as `kill -9` would: nothing more is written. */
+export class Crash extends Error {
+  override readonly name = 'Crash'
+}
+const isCrash = (error: unknown): boolean => error instanceof Crash
+
+/** What a tenant may read of an error: a Problem's own words, of anything else only that it happened. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof Problem) {
+    const details = error.cause === undefined ? undefined : String((error.cause as Error)?.message ?? error.cause)
+    return { kind: error.kind, message: error.message, ...(details ? { details } : {}) }
+  }
+  if (error instanceof Cancelled) return { kind: 'cancelled', message: error.message }
+  return { kind: 'internal', message: 'An unexpected error stopped the operation.', details: String(error) }
+}
+
+/** A UUID that is always the same for the same text (RFC 9562, version 8). */
+function uuidOf(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}

@@ -1,0 +1,139 @@
+import { newId } from '../kernel/index.ts'
+import type { CellTx, Database, GlobalTx } from '../platform/db/index.ts'
+import type { Failure } from './task.ts'
+
+export type AnyDatabase = Database<'global'> | Database<'cell'>
+
+export interface TaskRow {
+  readonly id: string
+  readonly kind: string
+  readonly subject: string
+  readonly request_id: string
+  readonly input: unknown
+  readonly data: Record<string, unknown>
+  readonly step: number
+  readonly state: 'ready' | 'undoing'
+  readonly failure: Failure | null
+  readonly cancelled: boolean
+  readonly attempts: number
+  readonly lease_number: number
+  readonly deadline_at: Date
+  readonly created_at: Date
+}
+
+export interface NewTask {
+  readonly kind: string
+  readonly subject: string
+  readonly request_id: string
+  readonly input: unknown
+  readonly deadline_s: number
+}
+
+/** Adds a task in the transaction that accepts the work. @returns its id, to ring the doorbell with after the commit. */
+export async function insertTask(tx: GlobalTx | CellTx, task: NewTask): Promise<string> {
+  const id = newId()
+  await tx`
+    insert into tasks (id, kind, subject, request_id, input, deadline_at)
+    values (${id}, ${task.kind}, ${task.subject}, ${task.request_id}, ${task.input as never},
+      now() + make_interval(secs => ${task.deadline_s}))`
+  return id
+}
+
+/** Asks all tasks of a subject to stop and take back what they did; a delete goes before everything. */
+export async function cancelTasks(tx: GlobalTx | CellTx, subject: string): Promise<void> {
+  await tx`update tasks set cancelled = true where subject = ${subject}`
+}
+
+/**
+ * Takes a task for this conductor unless another one holds it, it is not due, or an older one of its subject is not
+ * done yet.
+ */
+export async function takeLease(db: AnyDatabase, id: string, owner: string, lease_s: number): Promise<TaskRow | null> {
+  const [row] = await db.sql<TaskRow[]>`
+    update tasks set
+      lease_owner = ${owner},
+      lease_until = now() + make_interval(secs => ${lease_s}),
+      lease_number = lease_number + 1
+    where id = ${id}
+      and (lease_until is null or lease_until < now())
+      and not_before <= now()
+      and not exists (
+        select from tasks as older where older.subject = tasks.subject and older.sequence < tasks.sequence)
+    returning *`
+  return row ?? null
+}
+
+/** @returns those still held, with whether they have been cancelled. */
+export async function renewLeases(
+  db: AnyDatabase,
+  ids: readonly string[],
+  owner: string,
+  lease_s: number,
+): Promise<{ id: string; cancelled: boolean }[]> {
+  return db.sql`
+    update tasks set lease_until = now() + make_interval(secs => ${lease_s})
+    where id = any(${ids as string[]}::uuid[]) and lease_owner = ${owner}
+    returning id, cancelled`
+}
+
+/** Gives leases back: of one task, or of all that an earlier life of this conductor held. */
+export async function dropLease(db: AnyDatabase, task: TaskRow, retryAfter_s: number): Promise<void> {
+  await db.sql`
+    update tasks set lease_until = null, lease_owner = null,
+      not_before = now() + make_interval(secs => ${retryAfter_s})
+    where id = ${task.id} and lease_number = ${task.lease_number}`
+}
+
+export async function dropLeasesOf(db: AnyDatabase, conductor: string): Promise<void> {
+  await db.sql`
+    update tasks set lease_until = null, lease_owner = null
+    where starts_with(lease_owner, ${`${conductor}/`})`
+}
+
+export async function dueTasks(db: AnyDatabase, limit: number): Promise<string[]> {
+  const rows = await db.sql<{ id: string }[]>`
+    select id from tasks
+    where not_before <= now() and (lease_until is null or lease_until < now())
+    order by not_before, sequence limit ${limit}`
+  return rows.map((row) => row.id)
+}
+
+export async function isCancelled(db: AnyDatabase, id: string): Promise<boolean> {
+  const [row] = await db.sql<{ cancelled: boolean }[]>`select cancelled from tasks where id = ${id}`
+  return row?.cancelled ?? false
+}
+
+/** Another conductor has the task by now, or it is gone: whatever we still meant to write must not be written. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost'
+}
+
+export interface Progress {
+  readonly step: number
+  readonly state: 'ready' | 'undoing'
+  readonly data: Record<string, unknown>
+  readonly failure: Failure | null
+  readonly attempts: number
+}
+
+/** @throws {LeaseLost} */
+export async function saveProgress(
+  tx: GlobalTx | CellTx | AnyDatabase['sql'],
+  task: TaskRow,
+  progress: Progress,
+): Promise<{ cancelled: boolean }> {
+  const [row] = await tx<{ cancelled: boolean }[]>`
+    update tasks set
+      step = ${progress.step}, state = ${progress.state}, data = ${progress.data as never},
+      failure = ${progress.failure as never}, attempts = ${progress.attempts}
+    where id = ${task.id} and lease_number = ${task.lease_number}
+    returning cancelled`
+  if (!row) throw new LeaseLost(task.id)
+  return row
+}
+
+/** @throws {LeaseLost} */
+export async function removeTask(tx: GlobalTx | CellTx | AnyDatabase['sql'], task: TaskRow): Promise<void> {
+  const removed = await tx`delete from tasks where id = ${task.id} and lease_number = ${task.lease_number}`
+  if (removed.count === 0) throw new LeaseLost(task.id)
+}

@@ -1,0 +1,177 @@
+import { Type as T } from '@sinclair/typebox'
+import {
+  claim,
+  finishAction,
+  lockServer,
+  POWER,
+  recordClaim,
+  releaseClaims,
+  type Server,
+  updateServer,
+} from '../../cells/index.ts'
+import { Candidate, type CommandResult, type Instance, type Vif } from '../../contracts/index.ts'
+import type { CellDb, CellTx } from '../../platform/db/index.ts'
+import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
+import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
+import type { TaskPorts } from './ports.ts'
+
+export const BuildInput = T.Object({
+  project_name: T.String(),
+  user_name: T.String(),
+  /** Hosts to try after the first, in order. */
+  alternates: T.Array(Candidate),
+})
+type Context = TaskContext<typeof BuildInput.static>
+
+export const BUILD_DEADLINE_S = 1800
+/** Covers the download of a large image over a slow link. */
+const SPAWN_DEADLINE_S = 900
+
+/** From a claim on a host to a running guest; when the host fails, the next alternate is tried. */
+export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, typeof BuildInput> {
+  return {
+    kind: 'server.build',
+    input: BuildInput,
+    deadline_s: BUILD_DEADLINE_S,
+    attempts: ports.max_attempts,
+    steps: [
+      step('network', {
+        do: async (context) => allocate(ports, await serverOf(cell, context)),
+        record: (tx, context, vifs) => updateServer(tx, context.subject, { vifs: vifs as Vif[], task_state: 'spawning' }),
+        undo: (context) => ports.networks.releaseForServer(context.subject),
+      }),
+      step('spawn', {
+        do: (context) => spawn(ports, cell, context),
+        record: (tx, context) => markActive(tx, context),
+        undo: async (context) => destroyIfReachable(ports, context, await serverOf(cell, context), { undo: true }),
+        deadline_s: SPAWN_DEADLINE_S,
+        // Another host is a better bet than waiting for this one.
+        patience_s: 0,
+      }),
+    ],
+    retry: (tx, context, failure) => moveToAlternate(ports, cell, tx, context, failure),
+    failed: (tx, context, failure) => markFailed(ports, cell, tx, context, failure),
+  }
+}
+
+function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
+  return ports.networks.allocateForServer({
+    server_id: server.id,
+    project_id: server.project_id,
+    host: server.host ?? '',
+    availability_zone: server.availability_zone ?? '',
+    requests: server.requested_networks ?? 'auto',
+    security_groups: server.security_groups.map((group) => group.name),
+  })
+}
+
+async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<CommandResult> {
+  const server = await serverOf(cell, context)
+  const instance: Instance = {
+    server_id: server.id,
+    instance_name: instanceName(ports.instance_name_template, server),
+    name: server.name,
+    hostname: server.hostname,
+    project_id: server.project_id,
+    project_name: context.input.project_name,
+    user_id: server.user_id,
+    user_name: context.input.user_name,
+    created_at: server.created_at.toISOString(),
+    flavor: server.flavor,
+    image: server.image_id ? await ports.images.imageSource(server.image_id) : null,
+    vifs: context.output('network') as Vif[],
+  }
+  return commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: SPAWN_DEADLINE_S })
+}
+
+/** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
+export function instanceName(template: string, server: Server): string {
+  return template.replace(/%(0(\d+))?([dx])/, (_all, _flag, width: string | undefined, base: string) =>
+    (server.number ?? 0).toString(base === 'x' ? 16 : 10).padStart(Number(width ?? 0), '0'),
+  )
+}
+
+async function markActive(tx: CellTx, context: Context): Promise<void> {
+  const server = await lockServer(tx, context.subject)
+  if (!server) return
+  await Promise.all([
+    updateServer(tx, context.subject, {
+      vm_state: 'active',
+      task_state: server.task_state === 'deleting' ? 'deleting' : null,
+      power_state: POWER.running,
+      launched_at: new Date(),
+      progress: 0,
+      root_device_name: server.root_device_name ?? '/dev/vda',
+    }),
+    finishAction(tx, context.subject, context.request_id, {
+      event: 'compute__do_build_and_run_instance',
+      host: server.host,
+      start_time: context.accepted_at,
+      result: 'Success',
+      details: null,
+    }),
+  ])
+}
+
+/** Moves the claim to the next alternate with room. An image that is at fault would fail there too. */
+async function moveToAlternate(
+  ports: TaskPorts,
+  cell: CellDb,
+  tx: CellTx,
+  context: Context,
+  failure: Failure,
+): Promise<boolean> {
+  if (failure.kind === 'bad_request') return false
+  const server = await lockServer(tx, context.subject)
+  if (!server || server.task_state === 'deleting') return false
+  const changed = await releaseClaims(tx, server.id)
+  for (const candidate of context.input.alternates.slice(context.attempt)) {
+    const place = await claim(tx, candidate.host_id, server.flavor)
+    if (!place) continue
+    await recordClaim(tx, server.id, candidate.host_id, server.flavor)
+    await updateServer(tx, server.id, { ...place, task_state: 'networking', vifs: [], generation: server.generation + 2 })
+    context.afterCommit(() => ports.hostsChanged(cell.id, [...changed, candidate.host_id]))
+    context.log.info({ from: server.host, to: place.host, reason: failure.message }, 'trying the next host')
+    return true
+  }
+  // The claim that was just given back is given back again, and its change announced, by `failed`.
+  context.afterCommit(() => ports.hostsChanged(cell.id, changed))
+  return false
+}
+
+async function markFailed(
+  ports: TaskPorts,
+  cell: CellDb,
+  tx: CellTx,
+  context: Context,
+  failure: Failure,
+): Promise<void> {
+  const changed = await releaseClaims(tx, context.subject)
+  context.afterCommit(() => ports.hostsChanged(cell.id, changed))
+  const server = await lockServer(tx, context.subject)
+  if (!server) return
+  const message =
+    context.attempt > 0
+      ? `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${server.id}. Last failure: ${failure.message}`
+      : `Build of instance ${server.id} aborted: ${failure.message}`
+  await updateServer(tx, server.id, {
+    vm_state: 'error',
+    task_state: server.task_state === 'deleting' ? 'deleting' : null,
+    host: null,
+    node: null,
+    vifs: [],
+    fault: {
+      code: 500,
+      message,
+      created: new Date().toISOString(),
+      ...(failure.details ? { details: failure.details } : {}),
+    },
+  })
+  await finishAction(tx, server.id, context.request_id, {
+    event: 'compute__do_build_and_run_instance',
+    host: server.host,
+    start_time: context.accepted_at,
+    result: 'Error',
+    details: failure.message,
+  })
+}

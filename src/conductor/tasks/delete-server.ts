@@ -1,0 +1,64 @@
+import { Type as T } from '@sinclair/typebox'
+import { findServer, finishAction, forget, lockServer, releaseClaims, updateServer } from '../../cells/index.ts'
+import type { CellDb, CellTx } from '../../platform/db/index.ts'
+import { none, step, type TaskKind } from '../task.ts'
+import { destroyIfReachable } from './host-command.ts'
+import type { TaskPorts } from './ports.ts'
+
+export const DeleteInput = T.Object({})
+
+/** A delete is never given up: its deadline only bounds one life of it. */
+export const DELETE_DEADLINE_S = 7 * 24 * 3600
+
+const ONWARDS = 'a delete only goes forward'
+
+/** Removes the guest, its ports, its claim, its row and its share of the quota. Wins from any state. */
+export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, typeof DeleteInput> {
+  return {
+    kind: 'server.delete',
+    input: DeleteInput,
+    deadline_s: DELETE_DEADLINE_S,
+    attempts: Number.POSITIVE_INFINITY,
+    steps: [
+      step('destroy', {
+        async do(context) {
+          const server = await findServer(cell, context.subject)
+          if (server) await destroyIfReachable(ports, context, server, { undo: false })
+        },
+        undo: none(ONWARDS),
+      }),
+      step('network', {
+        do: (context) => ports.networks.releaseForServer(context.subject),
+        async record(tx, context) {
+          const changed = await releaseClaims(tx, context.subject)
+          context.afterCommit(() => ports.hostsChanged(cell.id, changed))
+          const server = await lockServer(tx, context.subject)
+          if (!server) return
+          const now = new Date()
+          await finishAction(tx, context.subject, context.request_id, {
+            event: 'compute_terminate_instance',
+            host: server.host,
+            start_time: context.accepted_at,
+            result: 'Success',
+            details: null,
+          })
+          await updateServer(tx, context.subject, {
+            vm_state: 'deleted',
+            task_state: null,
+            power_state: 0,
+            vifs: [],
+            terminated_at: now,
+            deleted_at: now,
+          })
+        },
+        undo: none(ONWARDS),
+      }),
+      step('forget', {
+        do: (context) => ports.cells.global.transaction((tx) => forget(tx, context.subject)),
+        undo: none(ONWARDS),
+      }),
+    ],
+    retry: async () => true,
+    failed: async () => {},
+  }
+}

@@ -1,0 +1,121 @@
+import {
+  beginAction,
+  claim,
+  CELL0,
+  finishAction,
+  insertServer,
+  recordClaim,
+  type Server,
+} from '../../cells/index.ts'
+import type { Candidate, PlanResult } from '../../contracts/index.ts'
+import { type CellDb, isUniqueViolation } from '../../platform/db/index.ts'
+import type { TaskContext } from '../task.ts'
+import { insertTask } from '../tasks.store.ts'
+import { BUILD_DEADLINE_S } from './build-server.ts'
+import type { TaskPorts } from './ports.ts'
+
+/** Who the server is built for, as the request's token named them. */
+export interface Owner {
+  readonly project_name: string
+  readonly user_name: string
+}
+
+/**
+ * Puts the server on a host: its row, the claim and the task that builds it, in one transaction of the cell.
+ * @returns false when the host has no room left by now.
+ */
+export async function placeOnHost(
+  ports: TaskPorts,
+  context: TaskContext<Owner>,
+  server: Server,
+  plan: PlanResult,
+  index: number,
+): Promise<boolean> {
+  const candidate = plan.candidates[index] as Candidate
+  const cell = ports.cells.get(candidate.cell_id)
+  const alternates = plan.candidates.slice(index + 1).filter((other) => other.cell_id === candidate.cell_id)
+  let task: string | null = null
+  try {
+    task = await cell.transaction(async (tx) => {
+      const place = await claim(tx, candidate.host_id, server.flavor)
+      if (!place) return null
+      const [, , , id] = await Promise.all([
+        insertServer(tx, {
+          ...server,
+          ...place,
+          task_state: 'networking',
+          generation: server.generation + 2,
+          explanation: { ...plan.explanation, chosen: candidate },
+          updated_at: new Date(),
+        }),
+        recordClaim(tx, server.id, candidate.host_id, server.flavor),
+        beginAction(tx, createAction(server, context)),
+        insertTask(tx, {
+          kind: 'server.build',
+          subject: server.id,
+          request_id: context.request_id,
+          input: { ...context.input, alternates },
+          deadline_s: BUILD_DEADLINE_S,
+        }),
+      ])
+      return id
+    })
+  } catch (error) {
+    // An earlier run of this step has placed it and was cut off before it could say so.
+    if (isUniqueViolation(error)) return true
+    throw error
+  }
+  if (task === null) {
+    // The snapshot behind the plan was out of date for this host.
+    ports.hostsChanged(cell.id, [candidate.host_id])
+    return false
+  }
+  ports.hostsChanged(cell.id, [candidate.host_id])
+  ports.ring(cell.id, task)
+  return true
+}
+
+/** Keeps a server that found no host where its owner can see why, and delete it. */
+export async function placeInCell0(
+  ports: TaskPorts,
+  context: TaskContext<Owner>,
+  server: Server,
+  plan: PlanResult,
+  message: string,
+): Promise<void> {
+  const cell: CellDb = ports.cells.get(CELL0)
+  const now = new Date()
+  try {
+    await cell.transaction(async (tx) => {
+      await insertServer(tx, {
+        ...server,
+        vm_state: 'error',
+        task_state: null,
+        fault: { code: 500, message, created: now.toISOString() },
+        explanation: plan.explanation,
+        updated_at: now,
+      })
+      await beginAction(tx, createAction(server, context))
+      await finishAction(tx, server.id, context.request_id, {
+        event: 'conductor_schedule_and_build_instances',
+        host: null,
+        start_time: context.accepted_at,
+        result: 'Error',
+        details: message,
+      })
+    })
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error
+  }
+}
+
+function createAction(server: Server, context: TaskContext<Owner>) {
+  return {
+    server_id: server.id,
+    action: 'create',
+    request_id: context.request_id,
+    user_id: server.user_id,
+    project_id: server.project_id,
+    start_time: server.created_at,
+  }
+}

@@ -1,0 +1,18 @@
+import type { Cells } from '../../cells/index.ts'
+import type { HostCalls, ImageSources, Planner, ServerNetworks } from '../ports.ts'
+
+/** What the tasks of servers work with. */
+export interface TaskPorts {
+  readonly cells: Cells
+  readonly planner: Planner
+  readonly networks: ServerNetworks
+  readonly images: ImageSources
+  readonly hosts: HostCalls
+  /** Rings the doorbell of a task in a database. */
+  ring(database: string, taskId: string): void
+  /** Tells schedulers that these hosts' rows have changed. */
+  hostsChanged(cellId: string, hostIds: readonly number[]): void
+  readonly max_attempts: number
+  readonly instance_name_template: string
+  readonly shutdown_timeout_s: number
+}

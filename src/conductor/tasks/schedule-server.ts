@@ -1,0 +1,116 @@
+import { Type as T } from '@sinclair/typebox'
+import { CELL0, findAccepted, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
+import type { PlanRequest, PlanResult } from '../../contracts/index.ts'
+import { Problem } from '../../kernel/index.ts'
+import type { GlobalTx } from '../../platform/db/index.ts'
+import { sentence } from '../../scheduler/index.ts'
+import { step, type TaskContext, type TaskKind } from '../task.ts'
+import { cancelTasks, insertTask } from '../tasks.store.ts'
+import { DELETE_DEADLINE_S } from './delete-server.ts'
+import { type Owner, placeInCell0, placeOnHost } from './place.ts'
+import type { TaskPorts } from './ports.ts'
+
+export const ScheduleInput = T.Object({
+  project_name: T.String(),
+  user_name: T.String(),
+  force_host: T.Union([T.String(), T.Null()]),
+  force_node: T.Union([T.String(), T.Null()]),
+})
+type Context = TaskContext<typeof ScheduleInput.static>
+
+/** Plans asked for before a server is given up because others were always faster. */
+const MAX_PLANS = 5
+
+/**
+ * From an accepted request to a server in a cell: asks the scheduler, claims the first of its hosts that still has
+ * room, and settles the mapping. What happens on the host is the task that placing it leaves in the cell.
+ */
+export function scheduleServer(ports: TaskPorts): TaskKind<GlobalTx, typeof ScheduleInput> {
+  return {
+    kind: 'server.schedule',
+    input: ScheduleInput,
+    deadline_s: 300,
+    attempts: 1,
+    steps: [
+      step('place', {
+        do: (context) => place(ports, context),
+        async record(tx, context, output) {
+          if (output === null) return
+          const settled = await settleInCell(tx, context.subject, output as string)
+          if (!settled) throw new Problem('conflict', 'The server was deleted while it was being scheduled.')
+        },
+        undo: (context) => unplace(ports, context),
+      }),
+    ],
+    async failed(tx, context, failure) {
+      // Still accepted: nothing placed it, and nobody withdrew it. Its owner must see that it failed.
+      const server = await findAcceptedIn(tx, context.subject)
+      if (!server) return
+      await placeInCell0(ports, context as TaskContext<Owner>, server, NO_PLAN, failure.message)
+      await settleInCell(tx, context.subject, CELL0)
+    },
+  }
+}
+
+const NO_PLAN: PlanResult = { candidates: [], explanation: { hosts: 0, rejections: [] } }
+
+async function findAcceptedIn(tx: GlobalTx, id: string): Promise<Server | null> {
+  const [row] = await tx<Server[]>`select * from accepted_servers where id = ${id}`
+  return row ?? null
+}
+
+/** @returns the cell that has the server now; null when the request was withdrawn. */
+async function place(ports: TaskPorts, context: Context): Promise<string | null> {
+  const server = await findAccepted(ports.cells.global, context.subject)
+  if (!server) return null
+  let plan = NO_PLAN
+  for (let round = 0; round < MAX_PLANS; round++) {
+    plan = await ports.planner.plan(planRequest(server, context, ports.max_attempts, round))
+    if (plan.candidates.length === 0) break
+    for (let index = 0; index < plan.candidates.length; index++) {
+      if (await placeOnHost(ports, context, server, plan, index)) return plan.candidates[index]!.cell_id
+    }
+  }
+  const message =
+    plan.candidates.length === 0
+      ? sentence(plan.explanation)
+      : 'No valid host was found: the chosen hosts were taken by other servers.'
+  await placeInCell0(ports, context, server, plan, message)
+  return CELL0
+}
+
+function planRequest(server: Server, context: Context, maxAttempts: number, round: number): PlanRequest {
+  return {
+    server_id: server.id,
+    project_id: server.project_id,
+    flavor: server.flavor,
+    image_properties: { ...server.image?.properties },
+    availability_zone: server.availability_zone,
+    force_host: context.input.force_host,
+    force_node: context.input.force_node,
+    ignore_hosts: [],
+    count: maxAttempts,
+    seed: Number.parseInt(server.id.slice(0, 8), 16) + round,
+  }
+}
+
+/** The request was withdrawn after a cell had the server: it is deleted there, as any other server is. */
+async function unplace(ports: TaskPorts, context: Context): Promise<void> {
+  for (const cell of ports.cells.all()) {
+    const task = await cell.transaction(async (tx) => {
+      const server = await lockServer(tx, context.subject)
+      if (!server || server.task_state === 'deleting') return null
+      await cancelTasks(tx, server.id)
+      await updateServer(tx, server.id, { task_state: 'deleting', generation: server.generation + 2 })
+      return insertTask(tx, {
+        kind: 'server.delete',
+        subject: server.id,
+        request_id: context.request_id,
+        input: {},
+        deadline_s: DELETE_DEADLINE_S,
+      })
+    })
+    if (task) ports.ring(cell.id, task)
+  }
+}
+
