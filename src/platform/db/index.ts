@@ -16,3 +16,5 @@ export { asProblem, isConnectionLoss, isForeignKeyViolation, isRetryable, isUniq
 export { ConnectionStringError } from './connection.ts'
 export { MigrationError } from './migrate.ts'
 export { type DatabaseOptions, type Databases, openDatabases } from './open.ts'
+export { EmbeddedPostgresError } from './distribution.ts'
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded.ts'
