@@ -1,0 +1,93 @@
+import { type Static, Type as T } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { join } from 'node:path'
+import { PowerState } from '../../../src/contracts/index.ts'
+import { openAppendLog } from '../../append-log.ts'
+
+const FakeGuest = T.Object({
+  server_id: T.String(),
+  name: T.String(),
+  hostname: T.String(),
+  vcpus: T.Integer(),
+  memory_mb: T.Integer(),
+  root_gb: T.Integer(),
+  power_state: PowerState,
+  /** How often it was started. */
+  boots: T.Integer(),
+})
+export type FakeGuest = Static<typeof FakeGuest>
+
+const Line = T.Object({ host: T.String(), server: T.String(), guest: T.Union([FakeGuest, T.Null()]) })
+type Line = Static<typeof Line>
+
+/**
+ * The guests of simulated hosts. Like those of a real hypervisor they outlive the agent: kept in a directory, they are
+ * there again after a `kill -9`.
+ */
+export interface FakeGuests {
+  of(host: string): ReadonlyMap<string, FakeGuest>
+  set(host: string, guest: FakeGuest): void
+  delete(host: string, serverId: string): void
+  close(): void
+}
+
+const COMPACT_BYTES = 4_194_304
+const NONE: ReadonlyMap<string, FakeGuest> = new Map()
+
+type Hosts = Map<string, Map<string, FakeGuest>>
+
+/** @param directory where the file `fake-guests` is kept; in memory only when absent. */
+export function openFakeGuests(directory?: string): FakeGuests {
+  const hosts: Hosts = new Map()
+  const file = directory === undefined ? undefined : openFile(directory, hosts)
+
+  function change(line: Line): void {
+    file?.append(line)
+    apply(hosts, line)
+    file?.compactIfGrown()
+  }
+
+  return {
+    of: (host) => hosts.get(host) ?? NONE,
+    set: (host, guest) => change({ host, server: guest.server_id, guest }),
+    delete: (host, server) => change({ host, server, guest: null }),
+    close: () => file?.close(),
+  }
+}
+
+function openFile(directory: string, hosts: Hosts) {
+  const check = TypeCompiler.Compile(Line)
+  const [lines, { entries }] = openAppendLog<Line>({
+    file: join(directory, 'fake-guests'),
+    parse: (value) => (check.Check(value) ? value : null),
+    // Simulated guests do not outlive the machine's crash either.
+    durable: false,
+  })
+  for (const line of entries) apply(hosts, line)
+  let compacted = 0
+  compact()
+
+  function compact(): void {
+    lines.rewrite(snapshot(hosts))
+    compacted = lines.bytes
+  }
+
+  return {
+    append: lines.append,
+    compactIfGrown: () => void (lines.bytes > Math.max(COMPACT_BYTES, 2 * compacted) && compact()),
+    close: lines.close,
+  }
+}
+
+function apply(hosts: Hosts, { host, server, guest }: Line): void {
+  const guests = hosts.get(host) ?? new Map<string, FakeGuest>()
+  hosts.set(host, guests)
+  if (guest) guests.set(server, guest)
+  else guests.delete(server)
+}
+
+function* snapshot(hosts: Hosts): Generator<Line> {
+  for (const [host, guests] of hosts) {
+    for (const [server, guest] of guests) yield { host, server, guest }
+  }
+}

@@ -1,0 +1,44 @@
+import { type AgentCommand, agentRequest, type AgentQuery, type CommandResult, ContractError } from '../src/contracts/index.ts'
+import { badRequest, isUuid } from '../src/kernel/index.ts'
+import type { Json } from '../src/platform/bus/bus.ts'
+import type { Driver } from './drivers/driver.ts'
+import { asProblem } from './failures.ts'
+
+/** Answers of a console query: the contract's bound. */
+const MAX_CONSOLE_CHARS = 1_048_576
+
+/** The door of a host: parses what comes over the bus, has it done, and answers. @throws {Problem} only. */
+export function requestHandler(
+  run: (command: AgentCommand) => Promise<CommandResult>,
+  driver: Driver,
+): (request: Json) => Promise<Json> {
+  return async (request) => {
+    const parsed = parse(request)
+    if ('verb' in parsed) return run(parsed)
+    try {
+      const output = await driver.consoleOutput(parsed.server_id, parsed.lines)
+      return { output: output.slice(-MAX_CONSOLE_CHARS) }
+    } catch (error) {
+      throw asProblem(error)
+    }
+  }
+}
+
+function parse(request: Json): AgentCommand | AgentQuery {
+  const parsed = parseContract(request)
+  // The id names files and domains: only its canonical form is one.
+  if (!isUuid(parsed.server_id)) throw badRequest('agent.request: server_id is not a UUID')
+  if ('instance' in parsed && parsed.instance.server_id !== parsed.server_id) {
+    throw badRequest('agent.request: the instance is of another server')
+  }
+  return parsed
+}
+
+function parseContract(request: Json): AgentCommand | AgentQuery {
+  try {
+    return agentRequest.parse(request)
+  } catch (error) {
+    if (error instanceof ContractError) throw badRequest(error.message, error)
+    throw error
+  }
+}

@@ -1,0 +1,160 @@
+import type { AgentCommand, CommandResult, PowerState } from '../src/contracts/index.ts'
+import { type Clock, Problem, unavailable } from '../src/kernel/index.ts'
+import type { Logger } from '../src/platform/log/index.ts'
+import { createBuildSlots } from './build-slots.ts'
+import type { Driver } from './drivers/driver.ts'
+import { asProblem, overtaken } from './failures.ts'
+import { FINAL_KINDS, type FinalKind, type HostJournal, type Outcome } from './journal.ts'
+import { createLanes } from './lanes.ts'
+
+/** Does a host's commands: each at most once in effect, those of one server in turn, an older one never after a newer. */
+export interface Runner {
+  /**
+   * Does the command, joins it when it is under way, or answers from the journal when it is done.
+   * @throws {Problem} as `asProblem` describes.
+   */
+  run(command: AgentCommand): Promise<CommandResult>
+  /** Runs `work` while no command changes the server. */
+  undisturbed<T>(serverId: string, work: () => Promise<T>): Promise<T>
+  /** Takes no command from now on, and resolves when those that run have ended. */
+  drain(): Promise<void>
+}
+
+export interface RunnerInput {
+  readonly driver: Driver
+  readonly journal: HostJournal
+  readonly max_concurrent_builds: number
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told of the state that a command left a guest in, before its answer leaves. */
+  readonly onResult: (serverId: string, powerState: PowerState) => void
+}
+
+export function createRunner({ driver, journal, max_concurrent_builds, clock, log, onResult }: RunnerInput): Runner {
+  const lanes = createLanes(clock)
+  const builds = createBuildSlots(max_concurrent_builds)
+  /** Commands under way, by id. */
+  const running = new Map<string, Promise<CommandResult>>()
+  /** What calls off the spawn of a server, while there is one. */
+  const spawns = new Map<string, AbortController>()
+  let draining = false
+
+  function run(command: AgentCommand): Promise<CommandResult> {
+    const same = running.get(command.command_id)
+    if (same) return same
+    const work = obey(command).finally(() => running.delete(command.command_id))
+    running.set(command.command_id, work)
+    return work
+  }
+
+  async function obey(command: AgentCommand): Promise<CommandResult> {
+    const { server_id, command_id } = command
+    const outcome = journal.outcome(server_id, command_id)
+    if (outcome) return answer(outcome)
+    if (draining) throw outOfService()
+    if (isOvertaken(command)) throw overtaken()
+
+    // Begun on arrival, not when its turn comes: what waits in the lane with an older generation is void from here on.
+    const begun = begin(command)
+    begun.catch(() => {})
+    if (command.verb === 'destroy') spawns.get(server_id)?.abort(overtaken())
+    return lanes.enter(server_id, async () => {
+      await begun
+      if (isOvertaken(command)) throw overtaken()
+      return effect(command)
+    })
+  }
+
+  function isOvertaken({ verb, server_id, generation }: AgentCommand): boolean {
+    if (generation < journal.generation(server_id)) return true
+    // Also of the same generation: a build that was taken back must not come again.
+    return verb === 'spawn' && generation <= journal.destroyed(server_id)
+  }
+
+  /** Without its line in the journal a command has no effect: the fence must survive a crash. */
+  async function begin(command: AgentCommand): Promise<void> {
+    try {
+      await journal.begin(command)
+    } catch (cause) {
+      throw unavailable('The host cannot write its journal.', cause)
+    }
+  }
+
+  async function effect(command: AgentCommand): Promise<CommandResult> {
+    const { command_id, server_id, generation, verb } = command
+    const line = { instance: server_id, command: command_id, generation, verb }
+    log.debug(line, `${verb} begins`)
+    try {
+      await perform(command)
+      const power_state = verb === 'destroy' ? 'nostate' : await driver.powerState(server_id)
+      onResult(server_id, power_state)
+      await finish(command, { result: { power_state } })
+      log.info(line, `${verb} done`)
+      return { power_state }
+    } catch (error) {
+      const problem = asProblem(error)
+      log.warn({ ...line, err: problem }, `${verb} failed`)
+      if (isFinal(problem)) await finish(command, { failure: { kind: problem.kind, message: problem.message } })
+      throw problem
+    }
+  }
+
+  function perform(command: AgentCommand): Promise<void> {
+    switch (command.verb) {
+      case 'spawn':
+        return spawn(command)
+      case 'destroy':
+        return driver.destroy(command.server_id)
+      case 'power_on':
+        return driver.powerOn(command.server_id)
+      case 'power_off':
+        return driver.powerOff(command.server_id, command.timeout_s)
+      case 'reboot':
+        return driver.reboot(command.server_id, command.type)
+    }
+  }
+
+  async function spawn({ server_id, instance }: Extract<AgentCommand, { verb: 'spawn' }>): Promise<void> {
+    const off = new AbortController()
+    const progress = (stage: string): void => {
+      off.signal.throwIfAborted()
+      log.debug({ instance: server_id }, `spawn: ${stage}`)
+    }
+    spawns.set(server_id, off)
+    try {
+      await builds.run(() => driver.spawn(instance, progress, off.signal), off.signal)
+    } catch (error) {
+      throw off.signal.aborted ? off.signal.reason : error
+    } finally {
+      spawns.delete(server_id)
+    }
+  }
+
+  /** A command that had its effect is answered even when the answer cannot be kept: doing it again is safe. */
+  async function finish(command: AgentCommand, outcome: Outcome): Promise<void> {
+    try {
+      await journal.finish(command, outcome)
+    } catch (err) {
+      log.error({ instance: command.server_id, err }, 'the journal cannot be written')
+    }
+  }
+
+  async function drain(): Promise<void> {
+    draining = true
+    builds.turnAway(outOfService())
+    await Promise.allSettled(running.values())
+  }
+
+  return { run, undisturbed: lanes.enter, drain }
+}
+
+function answer(outcome: Outcome): CommandResult {
+  if ('result' in outcome) return outcome.result
+  throw new Problem(outcome.failure.kind, outcome.failure.message)
+}
+
+const outOfService = (): Problem => unavailable('The host is going out of service.')
+
+function isFinal(problem: Problem): problem is Problem & { kind: FinalKind } {
+  return (FINAL_KINDS as readonly string[]).includes(problem.kind)
+}
