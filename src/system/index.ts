@@ -1,2 +1,3 @@
 export { type CommandResult, run, runOrThrow } from './command.ts'
+export { aptLine, findProgram, HYPERVISOR, installPackages, installProblem, missingPackages, type Need } from './packages.ts'
 export { libvirtProblem, libvirtUri, type PrivateLibvirtd, startPrivateLibvirtd } from './private-libvirtd.ts'

@@ -1,0 +1,114 @@
+import { chmod, rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+
+/** Programs, and the packages of Debian and Ubuntu that bring them. */
+export interface Need {
+  readonly programs: readonly string[]
+  readonly packages: readonly string[]
+}
+
+/** What a compute host of libvirt and QEMU is made of. */
+export const HYPERVISOR: readonly Need[] = [
+  { programs: ['libvirtd', 'virtlogd'], packages: ['libvirt-daemon', 'libvirt-daemon-driver-qemu'] },
+  { programs: ['virsh'], packages: ['libvirt-clients'] },
+  { programs: ['qemu-system-x86_64'], packages: ['qemu-system-x86'] },
+  { programs: ['qemu-img'], packages: ['qemu-utils'] },
+]
+
+/** The path of a program, also of one for administrators that a user's `PATH` leaves out, or null. */
+export function findProgram(name: string): string | null {
+  return Bun.which(name, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` })
+}
+
+/** The packages that are missing here, each named once. */
+export function missingPackages(needs: readonly Need[]): string[] {
+  const missing = needs.filter((need) => need.programs.some((program) => findProgram(program) === null))
+  return [...new Set(missing.flatMap((need) => need.packages))]
+}
+
+/** Why packages cannot be installed by this process, or null when they can. */
+export function installProblem(osRelease = readOsRelease()): string | null {
+  const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] ?? 'this system'
+  const family = /^ID(?:_LIKE)?=.*\b(debian|ubuntu)\b/m.test(osRelease)
+  if (!family || findProgram('apt-get') === null) return `${name} is neither Debian nor Ubuntu`
+  return process.getuid?.() === 0 ? null : 'only root may install packages'
+}
+
+function readOsRelease(): string {
+  return existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
+}
+
+/** The command a person types to install these packages. */
+export function aptLine(packages: readonly string[]): string {
+  return `apt-get install --no-install-recommends ${packages.join(' ')}`
+}
+
+const INSTALL_DEADLINE_MS = 20 * 60_000
+/** Another apt, such as the nightly one, may hold the lock. */
+const LOCK_TIMEOUT_S = 600
+
+/**
+ * Installs packages of the distribution, without starting any service they bring. The package lists are renewed only
+ * when the installation fails with the ones at hand.
+ * @param progress told what is being done, and how far it is in percent.
+ * @throws {Error} with apt's own last words.
+ */
+export async function installPackages(
+  packages: readonly string[],
+  progress: (doing: string, percent: number) => void = () => {},
+): Promise<void> {
+  const allow = await forbidServices()
+  try {
+    const install = ['install', '--no-install-recommends', ...packages]
+    const problem = await apt(install, progress)
+    if (problem === null) return
+    progress('package lists', 0)
+    const problems = [await apt(['update'], progress), await apt(install, progress)]
+    if (problems[1] !== null) throw new Error(problems.filter(Boolean).join('\n'))
+  } finally {
+    await allow()
+  }
+}
+
+/** @returns null, or why it failed. */
+async function apt(args: string[], progress: (doing: string, percent: number) => void): Promise<string | null> {
+  const options = [`DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`, 'APT::Status-Fd=1', 'Dpkg::Use-Pty=0']
+  const child = Bun.spawn(['apt-get', '-y', '-q', ...options.flatMap((option) => ['-o', option]), ...args], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    timeout: INSTALL_DEADLINE_MS,
+  })
+  const [stderr] = await Promise.all([child.stderr.text(), readStatus(child.stdout, progress), child.exited])
+  if (child.exitCode === 0) return null
+  const errors = stderr.split('\n').filter((line) => line.startsWith('E:'))
+  return (errors.length > 0 ? errors : [stderr.trim().slice(-500) || `apt-get ended with ${child.exitCode}`]).join('\n')
+}
+
+/** Lines such as `dlstatus:7:42.5:Retrieving file 7 of 37` and `pmstatus:qemu-utils:80.1:Unpacking qemu-utils`. */
+async function readStatus(
+  stream: ReadableStream<Uint8Array>,
+  progress: (doing: string, percent: number) => void,
+): Promise<void> {
+  let rest = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      const [, kind, percent] = /^(dl|pm)status:[^:]*(?::[^:.]*)?:([\d.]+):/.exec(line) ?? []
+      if (kind) progress(kind === 'dl' ? 'downloading' : 'unpacking', Number(percent))
+    }
+  }
+}
+
+const POLICY = '/usr/sbin/policy-rc.d'
+
+/** Keeps the packages' scripts from starting services, by Debian's own means. @returns what takes it back. */
+async function forbidServices(): Promise<() => Promise<void>> {
+  if (existsSync(POLICY)) return async () => {}
+  await Bun.write(POLICY, '#!/bin/sh\nexit 101\n')
+  await chmod(POLICY, 0o755)
+  return () => rm(POLICY, { force: true })
+}
