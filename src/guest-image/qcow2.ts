@@ -81,5 +81,6 @@ function writeHeader(view: DataView, header: Header): void {
 }
 
 function isZero(disk: Uint8Array, index: number, cluster: number): boolean {
-  return disk.subarray(index * cluster, (index + 1) * cluster).every((byte) => byte === 0)
+  const bytes = disk.subarray(index * cluster, (index + 1) * cluster)
+  return Buffer.compare(bytes, Buffer.alloc(bytes.length)) === 0
 }
