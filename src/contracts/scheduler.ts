@@ -13,6 +13,15 @@ export const hostsChanged = message(
   T.Object({ cell_id: T.String(), host_ids: T.Array(T.Integer(), { maxItems: 10_000 }) }),
 )
 
+/** What a server of this flavor claims on a host. Disk is root, ephemeral and swap, as Placement counts it. */
+export function demand(flavor: Flavor): { vcpus: number; memory_mb: number; disk_gb: number } {
+  return {
+    vcpus: flavor.vcpus,
+    memory_mb: flavor.memory_mb,
+    disk_gb: flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap_mb / 1024),
+  }
+}
+
 /** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
 export const PlanRequest = T.Object({
   server_id: T.String({ maxLength: 64 }),
@@ -35,7 +44,10 @@ export type PlanRequest = Static<typeof PlanRequest>
 export const Rejection = T.Object({
   filter: T.String(),
   hosts: T.Integer({ minimum: 1 }),
-  /** The sentence for a person, without host names: `3 of 5 hosts lack 8192 MB RAM (best has 3011 MB free)`. */
+  /**
+   * For a person, without host names: `3 of 5 hosts lack 8192 MB RAM (best has 3011 MB free)`. Only the first of an
+   * explanation says `hosts`; the next is `2 of 5 are disabled`.
+   */
   says: T.String(),
 })
 export type Rejection = Static<typeof Rejection>
@@ -51,6 +63,7 @@ export const Candidate = T.Object({
 })
 export type Candidate = Static<typeof Candidate>
 
+/** Every rejected host is counted once, at the first filter it failed. Most hosts first. */
 export const Explanation = T.Object({ hosts: T.Integer({ minimum: 0 }), rejections: T.Array(Rejection) })
 export type Explanation = Static<typeof Explanation>
 

@@ -1,0 +1,18 @@
+import { selectByName } from '../select-by-name.ts'
+import { availabilityZoneFilter } from './availability-zone.ts'
+import { computeFilter } from './compute.ts'
+import { coreFilter } from './core.ts'
+import { diskFilter } from './disk.ts'
+import type { Filter } from './filter.ts'
+import { ramFilter } from './ram.ts'
+
+/** Every filter there is. A new one is its file and a line here. */
+const FILTERS: readonly Filter[] = [availabilityZoneFilter, computeFilter, coreFilter, ramFilter, diskFilter]
+
+/**
+ * The filters of `enabled_filters`, in its order. Short names and Nova's class paths both do.
+ * @throws {Error} for a name that is no filter, with those that are.
+ */
+export function enabledFilters(names: readonly string[]): readonly Filter[] {
+  return selectByName(FILTERS, names, '[filter_scheduler] enabled_filters')
+}

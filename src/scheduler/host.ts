@@ -1,0 +1,99 @@
+/** A compute node as its cell stores it: inventory, the sum of claims, and the state of its service. */
+export interface HostRow {
+  readonly id: number
+  readonly host: string
+  readonly node: string
+  readonly host_ip: string
+  readonly hypervisor_type: string
+  readonly hypervisor_version: number
+  readonly availability_zone: string
+  /** What the machine has. */
+  readonly vcpus: number
+  readonly memory_mb: number
+  readonly local_gb: number
+  readonly reserved_memory_mb: number
+  readonly reserved_disk_gb: number
+  /** What may be claimed of it: `floor((total - reserved) x ratio)`. */
+  readonly vcpus_capacity: number
+  readonly memory_mb_capacity: number
+  readonly disk_gb_capacity: number
+  /** What is claimed. */
+  readonly vcpus_used: number
+  readonly memory_mb_used: number
+  readonly disk_gb_used: number
+  readonly running_vms: number
+  readonly disabled: boolean
+  readonly forced_down: boolean
+  /** Last heartbeat, milliseconds since the epoch; null when there was none. */
+  readonly last_seen_at: number | null
+}
+
+export interface HostChanges {
+  /** Passed to the next call, which then answers what has changed since. */
+  readonly marker: string
+  readonly hosts: readonly HostRow[]
+  /** Ids of hosts that are gone. */
+  readonly removed: readonly number[]
+}
+
+/** Where the hosts of one cell are read. What the scheduler asks of the cells; wired where the process is composed. */
+export interface CellSource {
+  readonly cell_id: string
+  /** All hosts for a null marker. A host may come again without a change, but no change may be left out. */
+  hostsSince(marker: string | null): Promise<HostChanges>
+  /** The rows of these hosts; one that is gone is left out. */
+  hosts(ids: readonly number[]): Promise<readonly HostRow[]>
+}
+
+/** A host in a snapshot. Its slot is its place in every column and bitmap, and decides ties: the lowest wins. */
+export interface Host {
+  readonly slot: number
+  readonly cell_id: string
+  readonly row: HostRow
+}
+
+/** What filters compare and weighers weigh: one number per host. */
+export const QUANTITIES = ['claimable_vcpus', 'claimable_memory_mb', 'claimable_disk_gb', 'free_ram_mb'] as const
+export type Quantity = (typeof QUANTITIES)[number]
+
+/**
+ * Quantities are kept within these bounds, so that the difference of two of them still fits an i32. 2^30 MB is a
+ * pebibyte of RAM in one host.
+ */
+export const QUANTITY_MIN = -(2 ** 30)
+export const QUANTITY_MAX = 2 ** 30 - 1
+
+const bounded = (value: number): number => Math.min(Math.max(Math.trunc(value), QUANTITY_MIN), QUANTITY_MAX)
+
+/** What a decision takes from a host until the row of the host tells of the claim. */
+export interface Demand {
+  readonly vcpus: number
+  readonly memory_mb: number
+  readonly disk_gb: number
+}
+
+/** A host's quantities, less what was decided since its row was read. In the order of `QUANTITIES`. */
+export function quantitiesOf(row: HostRow, taken: Demand): readonly number[] {
+  return [
+    bounded(row.vcpus_capacity - row.vcpus_used - taken.vcpus),
+    bounded(row.memory_mb_capacity - row.memory_mb_used - taken.memory_mb),
+    bounded(row.disk_gb_capacity - row.disk_gb_used - taken.disk_gb),
+    // Nova's HostState.free_ram_mb: of the machine's own memory, whatever the allocation ratio.
+    bounded(row.memory_mb - row.reserved_memory_mb - row.memory_mb_used - taken.memory_mb),
+  ]
+}
+
+/** What is simply true of a host or not. Each one known becomes a bitmap over all hosts. */
+export type Fact = 'enabled' | 'up' | `availability_zone=${string}`
+
+/** A host's facts. `up` is true of a service heard of within `serviceDownTimeS` (Nova's service_down_time). */
+export function factsOf(row: HostRow, now: number, serviceDownTimeS: number): readonly Fact[] {
+  const facts: Fact[] = [`availability_zone=${row.availability_zone}`]
+  if (!row.disabled) facts.push('enabled')
+  if (isUp(row, now, serviceDownTimeS)) facts.push('up')
+  return facts
+}
+
+export function isUp(row: HostRow, now: number, serviceDownTimeS: number): boolean {
+  return !row.forced_down && row.last_seen_at !== null && now - row.last_seen_at <= serviceDownTimeS * 1000
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../kernel/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import type { Fleet } from './fleet.ts'
+import type { CellSource, HostRow } from './host.ts'
+import type { Taken } from './taken.ts'
+
+/** Without a word from the bus, a cell is asked for changes this often. */
+export const CATCH_UP_EVERY_MS = 3_000
+/** A read that takes longer is given up, and made again later. */
+const READ_DEADLINE_MS = 10_000
+/** Ids collected while a read is under way; beyond this all changes are asked for instead. */
+const MAX_WANTED = 10_000
+
+/** Keeps the hosts of one cell in the fleet as its database has them. */
+export interface Replica {
+  readonly cell_id: string
+  /** When its last complete read began; null before the first. */
+  readonly read_at: number | null
+  /** Asks what has changed; resolves when the answer is in the fleet, or failed. Never rejects. */
+  catchUp(): Promise<void>
+  /** Reads these hosts again, together with others named before the reading begins. Never rejects. */
+  refresh(hostIds: readonly number[]): Promise<void>
+}
+
+export interface ReplicaParts {
+  readonly source: CellSource
+  readonly fleet: Fleet
+  readonly taken: Taken
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts): Replica {
+  const { cell_id } = source
+  const wanted = new Set<number>()
+  let marker: string | null = null
+  let readAt: number | null = null
+  let everything = false
+  let failing = false
+  /** The reader at work. One read after the other, so that an older row never overwrites a newer one. */
+  let reading: Promise<void> | undefined
+
+  function wake(): Promise<void> {
+    // Begins in a later turn: what is named in this one is read together.
+    reading ??= Promise.resolve().then(readAll)
+    return reading
+  }
+
+  async function readAll(): Promise<void> {
+    try {
+      while (everything || wanted.size > 0) await (everything || marker === null ? readChanges() : readWanted())
+      if (failing) log.info({ cell: cell_id }, 'hosts of the cell are read again')
+      failing = false
+    } catch (error) {
+      if (!failing) log.warn({ cell: cell_id, err: error }, 'hosts of the cell cannot be read; the last state is used')
+      failing = true
+    } finally {
+      reading = undefined
+    }
+  }
+
+  async function readChanges(): Promise<void> {
+    everything = false
+    wanted.clear()
+    const [startedAt, decided] = [clock.now(), taken.count]
+    const changes = await withDeadline(source.hostsSince(marker))
+    take(changes.hosts, decided)
+    for (const id of changes.removed) remove(id)
+    marker = changes.marker
+    readAt = startedAt
+  }
+
+  async function readWanted(): Promise<void> {
+    const ids = [...wanted]
+    wanted.clear()
+    const decided = taken.count
+    const rows = await withDeadline(source.hosts(ids))
+    take(rows, decided)
+    const found = new Set(rows.map(({ id }) => id))
+    for (const id of ids) if (!found.has(id)) remove(id)
+  }
+
+  function take(rows: readonly HostRow[], decided: number): void {
+    const now = clock.now()
+    for (const row of rows) {
+      fleet.put(cell_id, row, now)
+      const slot = fleet.slotOf(cell_id, row.id)
+      if (slot !== undefined) taken.settle(slot, decided)
+    }
+  }
+
+  function remove(hostId: number): void {
+    const slot = fleet.slotOf(cell_id, hostId)
+    if (slot === undefined) return
+    taken.settle(slot, taken.count)
+    fleet.remove(cell_id, hostId)
+  }
+
+  async function withDeadline<T>(read: Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const late = clock.sleep(READ_DEADLINE_MS, done.signal).then(() => {
+      if (!done.signal.aborted) throw new Error(`no answer within ${READ_DEADLINE_MS / 1000} s`)
+    })
+    try {
+      return (await Promise.race([read, late])) as T
+    } finally {
+      done.abort()
+    }
+  }
+
+  return {
+    cell_id,
+    get read_at() {
+      return readAt
+    },
+    catchUp() {
+      everything = true
+      return wake()
+    },
+    refresh(hostIds) {
+      if (wanted.size + hostIds.length > MAX_WANTED) everything = true
+      else for (const id of hostIds) wanted.add(id)
+      return wake()
+    },
+  }
+}

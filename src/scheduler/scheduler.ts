@@ -1,0 +1,169 @@
+import {
+  demand,
+  HOSTS_CHANGED,
+  hostsChanged,
+  type PlanRequest,
+  planRequest,
+  type PlanResult,
+  SCHEDULER_TOPIC,
+} from '../contracts/index.ts'
+import { type Clock, unavailable } from '../kernel/index.ts'
+import type { Bus, Json, Subscription } from '../platform/bus/bus.ts'
+import type { Logger } from '../platform/log/index.ts'
+import { explain } from './explanation.ts'
+import { enabledFilters } from './filters/index.ts'
+import { createFleet } from './fleet.ts'
+import type { CellSource } from './host.ts'
+import { type Plan, plan, type Policy } from './plan.ts'
+import { CATCH_UP_EVERY_MS, createReplica, type Replica } from './replica.ts'
+import { MAX_RANKED, type Snapshot } from './snapshot.ts'
+import { createTaken } from './taken.ts'
+import { warmUp } from './warm-up.ts'
+import { type Multipliers, weighings } from './weighers/index.ts'
+
+/** The part of the configuration that decisions depend on. */
+export interface SchedulerConfig {
+  readonly DEFAULT: {
+    /** Seconds without a heartbeat after which a host counts as down. */
+    readonly service_down_time: number
+  }
+  readonly filter_scheduler: Multipliers & {
+    readonly enabled_filters: readonly string[]
+    readonly host_subset_size: number
+    readonly shuffle_best_same_weighed_hosts: boolean
+  }
+}
+
+export interface SchedulerParts {
+  readonly config: SchedulerConfig
+  readonly cells: Iterable<CellSource>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface Scheduler {
+  /**
+   * Decides where a server goes, and counts the decision against the winner until the host's row tells of its claim.
+   * An empty plan is an answer, with its reasons in the explanation.
+   * @throws {Problem} unavailable before any cell was read.
+   */
+  plan(request: PlanRequest): PlanResult
+  /** Reads the hosts, answers on the bus, follows changes. Resolves when hosts are read, or could not be. */
+  start(bus: Bus): Promise<void>
+  /** For each cell how far the hosts known here may lie behind its database, in seconds; Infinity before the first read. */
+  lag(): { cell_id: string; lag_s: number }[]
+  stop(): Promise<void>
+}
+
+/** Heartbeats and unconfirmed decisions are looked at this often, when decisions are asked for. */
+const SWEEP_EVERY_MS = 1_000
+/** A decision takes microseconds; more at once than the bus hands over in one go gains nothing. */
+const SERVED_AT_ONCE = 64
+
+/** @throws {Error} for an option that cannot be: an unknown filter, a multiplier that is no number. */
+export function createScheduler({ config, cells, clock, log }: SchedulerParts): Scheduler {
+  const policy = policyOf(config)
+  const fleet = createFleet(config.DEFAULT)
+  const taken = createTaken(fleet)
+  const replicas = Array.from(cells, (source) => createReplica({ source, fleet, taken, clock, log }))
+  const stopping = new AbortController()
+  const subscriptions: Subscription[] = []
+  let background: Promise<unknown> = Promise.resolve()
+  let sweptAt = -Infinity
+
+  const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(policy, plan(policy, snapshot, request))
+
+  function decide(request: PlanRequest): PlanResult {
+    if (replicas.every(({ read_at }) => read_at === null)) {
+      throw unavailable('The scheduler has not read the hosts yet.')
+    }
+    const now = clock.now()
+    sweep(now)
+    let made = plan(policy, fleet, request)
+    // What others were promised and may not get must not refuse anyone: the claim will tell.
+    if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
+    const [winner] = made.candidates
+    if (winner) taken.add(winner.host.slot, demand(request.flavor), now)
+    return resultOf(policy, made)
+  }
+
+  function sweep(now: number): void {
+    // A clock that was set back must not stop the sweeping.
+    if (Math.abs(now - sweptAt) < SWEEP_EVERY_MS) return
+    sweptAt = now
+    fleet.sweep(now)
+    taken.expire(now)
+  }
+
+  async function start(bus: Bus): Promise<void> {
+    const listening = bus.listen(HOSTS_CHANGED, (message) => follow(replicas, message, log))
+    const serving = bus.serve(SCHEDULER_TOPIC, { concurrency: SERVED_AT_ONCE }, async (message) => {
+      return decide(planRequest.parse(message)) as unknown as Json
+    })
+    subscriptions.push(listening, serving)
+    // Listens before it reads: a change between the two is heard.
+    await listening.ready
+    await catchUpAll()
+    await serving.ready
+    background = Promise.all([keepUp(), warmUp(imagine, clock, stopping.signal)])
+  }
+
+  async function keepUp(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(CATCH_UP_EVERY_MS, stopping.signal)
+      if (!stopping.signal.aborted) await catchUpAll()
+    }
+  }
+
+  async function catchUpAll(): Promise<void> {
+    await Promise.all(replicas.map((replica) => replica.catchUp()))
+  }
+
+  return {
+    plan: decide,
+    start,
+    lag: () =>
+      replicas.map(({ cell_id, read_at }) => ({
+        cell_id,
+        lag_s: read_at === null ? Infinity : Math.max(0, clock.now() - read_at) / 1000,
+      })),
+    async stop() {
+      stopping.abort()
+      await Promise.all(subscriptions.map((subscription) => subscription.stop()))
+      await background
+    },
+  }
+}
+
+function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
+  return {
+    filters: enabledFilters(options.enabled_filters),
+    weighings: weighings(options),
+    host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
+    shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,
+  }
+}
+
+/** A message that does not fit is left alone: the next catching up finds what it was about. */
+function follow(replicas: readonly Replica[], message: Json, log: Logger): void {
+  try {
+    const { cell_id, host_ids } = hostsChanged.parse(message)
+    void replicas.find((replica) => replica.cell_id === cell_id)?.refresh(host_ids)
+  } catch (error) {
+    log.warn({ err: error }, 'a message about changed hosts was not understood')
+  }
+}
+
+function resultOf(policy: Policy, made: Plan): PlanResult {
+  return {
+    candidates: made.candidates.map(({ host: { cell_id, row }, weight, shares }) => ({
+      cell_id,
+      host_id: row.id,
+      host: row.host,
+      node: row.node,
+      weight,
+      weights: Object.fromEntries(policy.weighings.map(({ name }, index) => [name, shares[index] ?? 0])),
+    })),
+    explanation: explain(made),
+  }
+}
