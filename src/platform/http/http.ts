@@ -11,6 +11,8 @@ export interface Face {
   /** Path prefix without trailing slash: `/compute`, or `` for the root. */
   readonly prefix: string
   readonly routes: readonly HttpRoute[]
+  /** Old clients ask for `/servers.json`; true makes that the same as `/servers`. Names ending so lose it, as in Nova. */
+  readonly jsonSuffix?: boolean
   /** Turns any failure, a missing route included, into this API's body. Must not leak internals. */
   fault(problem: Problem, call: Call): Answer
   /** Headers of every answer of the face, faults included. */
