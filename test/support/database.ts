@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
@@ -112,7 +112,8 @@ async function copy(server: string, template: string): Promise<string> {
 }
 
 async function asSuperuser(server: string, work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
-  const sql = postgres(server, { max: 1, onnotice: () => {} })
+  const socket = new URL(server.replace('@/', '@localhost/')).searchParams.get('host')
+  const sql = postgres({ path: `${socket}/.s.PGSQL.5432`, user: 'nova', database: 'postgres', max: 1 })
   try {
     await work(sql)
   } finally {
