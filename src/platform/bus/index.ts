@@ -1,0 +1,2 @@
+export { type Bus, BusTimeout, type ConsumeOptions, type Json, MAX_DELIVERIES, type Subscription } from './bus.ts'
+export { createMemoryBus } from './memory.ts'
