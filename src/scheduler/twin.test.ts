@@ -1,0 +1,208 @@
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { PlanRequest } from '../contracts/index.ts'
+import { explain } from './explanation.ts'
+import { enabledFilters } from './filters/index.ts'
+import { createFleet, type Fleet } from './fleet.ts'
+import type { HostRow } from './host.ts'
+import { imaginaryHost, imaginaryRequest } from './imaginary.ts'
+import { plan, type Policy } from './plan.ts'
+import { seededRandom } from './random.ts'
+import type { Snapshot } from './snapshot.ts'
+import { createTwin, type Twin } from './twin.ts'
+import { weighings } from './weighers/index.ts'
+
+const FILTERS = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
+const CELLS = ['cell1', 'cell2']
+
+/** Everything a decision says, with the slots: what has to agree. */
+function told(policy: Policy, snapshot: Snapshot, request: PlanRequest) {
+  const { hosts, candidates, rejections } = plan(policy, snapshot, request)
+  return {
+    left: hosts - rejections.reduce((sum, rejection) => sum + rejection.hosts, 0),
+    candidates: candidates.map(({ host, weight, shares }) => ({ slot: host.slot, id: host.row.id, weight, shares })),
+    explanation: explain({ hosts, candidates, rejections }),
+  }
+}
+
+/** A small range makes hosts that are equal, which is where the order of ties shows. */
+const capacity = fc.oneof(fc.constantFrom(0, 8, 64, 4_096), fc.integer({ min: 0, max: 2 ** 31 - 1 }))
+
+const changesOfHost = fc.record(
+  {
+    vcpus_capacity: capacity,
+    vcpus_used: capacity,
+    memory_mb_capacity: capacity,
+    memory_mb_used: capacity,
+    disk_gb_capacity: capacity,
+    disk_gb_used: capacity,
+    memory_mb: capacity,
+    disabled: fc.boolean(),
+    forced_down: fc.boolean(),
+    last_seen_at: fc.option(fc.integer({ min: 0, max: 200_000 })),
+    availability_zone: fc.constantFrom('nova', 'az1', 'az2', 'az3'),
+    host: fc.constantFrom('shared', 'host-1', 'host-2'),
+  },
+  { requiredKeys: [] },
+)
+
+const policyOf = fc.record({
+  filters: fc.subarray(FILTERS, { minLength: 0 }).map(enabledFilters),
+  weighings: fc
+    .record({
+      ram_weight_multiplier: fc.constantFrom(0, 1, -1, 0.1, 1e9),
+      cpu_weight_multiplier: fc.constantFrom(0, 1, -1, 3.3, 1e-9),
+    })
+    .map(weighings),
+  host_subset_size: fc.constantFrom(1, 1, 5, 256),
+  shuffle_best_same_weighed_hosts: fc.constantFrom(false, false, true),
+}) satisfies fc.Arbitrary<Policy>
+
+const requestOf = fc
+  .record({
+    vcpus: fc.constantFrom(0, 1, 2, 8, 64, 300),
+    memory_mb: fc.constantFrom(0, 512, 16_384, 100_000),
+    root_gb: fc.constantFrom(0, 10, 900),
+    swap_mb: fc.constantFrom(0, 1, 2_048),
+    availability_zone: fc.constantFrom(null, null, 'nova', 'az1', 'az9'),
+    force_host: fc.constantFrom(null, null, null, null, 'host-3', 'shared', 'nobody'),
+    force_node: fc.constantFrom(null, null, null, null, 'node-3'),
+    ignore_hosts: fc.subarray(['host-1', 'host-2', 'shared', 'host-4', 'nobody'], { minLength: 0 }),
+    count: fc.constantFrom(1, 1, 3, 3, 64),
+    seed: fc.nat(),
+  })
+  .map(({ vcpus, memory_mb, root_gb, swap_mb, ...rest }): PlanRequest => {
+    const request = imaginaryRequest(rest.seed)
+    return { ...request, ...rest, flavor: { ...request.flavor, vcpus, memory_mb, root_gb, swap_mb } }
+  })
+
+type Both = { fleet: Fleet; twin: Twin; ids: { cell: string; id: number }[]; now: number; nextId: number; seed: number }
+
+/** Something that happens to a fleet; `at` picks the host it happens to. */
+const eventOf = fc.oneof(
+  fc.record({ kind: fc.constant('join' as const), count: fc.constantFrom<number>(1, 1, 70), changes: changesOfHost }),
+  fc.record({ kind: fc.constant('change' as const), at: fc.nat(), changes: changesOfHost }),
+  fc.record({ kind: fc.constant('leave' as const), at: fc.nat() }),
+  fc.record({ kind: fc.constant('take' as const), at: fc.nat(), vcpus: fc.nat(20), memory_mb: fc.nat(20_000) }),
+  fc.record({ kind: fc.constant('time' as const), passed_ms: fc.integer({ min: -50_000, max: 100_000 }) }),
+)
+
+function happen(both: Both, event: ReturnType<typeof eventOf.generate>['value']): void {
+  const { fleet, twin } = both
+  const put = (cell: string, row: HostRow) => {
+    fleet.put(cell, row, both.now)
+    twin.put(cell, row, both.now)
+  }
+  if (event.kind === 'time') {
+    both.now += event.passed_ms
+    fleet.sweep(both.now)
+    twin.sweep(both.now)
+    return
+  }
+  if (event.kind === 'join') {
+    for (let joined = 0; joined < event.count; joined++) {
+      const id = both.nextId++
+      const cell = CELLS[id % 7 === 0 ? 1 : 0] as string
+      both.ids.push({ cell, id })
+      // Of a batch, every other host has the changes: so there are hosts like each other.
+      const base = imaginaryHost(id, seededRandom(both.seed + (joined % 5)))
+      put(cell, joined % 2 === 0 ? { ...base, ...event.changes } : base)
+    }
+    return
+  }
+  const picked = both.ids[event.at % Math.max(both.ids.length, 1)]
+  if (!picked) return
+  const slot = fleet.slotOf(picked.cell, picked.id) as number
+  if (event.kind === 'change') put(picked.cell, { ...fleet.host(slot).row, ...event.changes })
+  if (event.kind === 'take') {
+    for (const each of [fleet, twin]) each.take(slot, { ...event, disk_gb: 1 })
+  }
+  if (event.kind === 'leave') {
+    both.ids = both.ids.filter((each) => each !== picked)
+    for (const each of [fleet, twin]) each.remove(picked.cell, picked.id)
+  }
+}
+
+test('the WASM core and its twin agree on survivors, winner, order and explanation, whatever happens to the fleet', () => {
+  let decisions = 0
+  const history = fc.array(fc.tuple(eventOf, fc.array(requestOf, { minLength: 1, maxLength: 3 })), { maxLength: 25 })
+  fc.assert(
+    fc.property(policyOf, history, fc.integer({ min: 0, max: 300 }), fc.nat(1_000), (policy, happened, hosts, seed) => {
+      const both: Both = {
+        fleet: createFleet({ service_down_time: 60 }),
+        twin: createTwin({ service_down_time: 60 }),
+        ids: [],
+        now: 0,
+        nextId: 1,
+        seed,
+      }
+      happen(both, { kind: 'join', count: hosts, changes: {} })
+      for (const [event, requests] of happened) {
+        happen(both, event)
+        for (const request of requests) {
+          expect(told(policy, both.fleet, request)).toEqual(told(policy, both.twin, request))
+          decisions++
+        }
+      }
+    }),
+    { numRuns: 400 },
+  )
+  expect(decisions).toBeGreaterThan(1_000)
+})
+
+test('the WASM core and its twin agree in fleets of thousands, mixed and uniform', () => {
+  const policy: Policy = {
+    filters: enabledFilters(FILTERS),
+    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1 }),
+    host_subset_size: 1,
+    shuffle_best_same_weighed_hosts: false,
+  }
+  for (const uniform of [false, true]) {
+    const fleet = createFleet({ service_down_time: 60 })
+    const twin = createTwin({ service_down_time: 60 })
+    const random = seededRandom(7)
+    for (let id = 1; id <= 3_000; id++) {
+      const row = imaginaryHost(id, uniform ? seededRandom(1) : random)
+      fleet.put('cell1', row, 0)
+      twin.put('cell1', row, 0)
+    }
+    for (let seed = 0; seed < 150; seed++) {
+      const request = { ...imaginaryRequest(seed, 1 + (seed % 40)), count: seed % 10 === 0 ? 64 : 3 }
+      const decided = told(policy, fleet, request)
+      expect(decided).toEqual(told(policy, twin, request))
+      const [winner] = decided.candidates
+      if (!winner) continue
+      for (const each of [fleet, twin]) each.take(winner.slot, { vcpus: seed % 9, memory_mb: seed * 10, disk_gb: 1 })
+    }
+  }
+})
+
+test('hosts that differ by less than an f32 can tell are ranked by their exact weights, equal ones by slot', () => {
+  // An f32 near 2^29 is a multiple of 64: these round both ways.
+  const offset = fc.constantFrom(0, 1, 31, 32, 33, 34, 63, 95, 96, 97)
+  const values = fc.array(fc.tuple(offset, offset), { minLength: 2, maxLength: 400 })
+  const multiplier = fc.constantFrom(1, -1, 0.3)
+  fc.assert(
+    fc.property(values, multiplier, multiplier, fc.constantFrom(1, 3, 64), (pairs, ram, cpu, count) => {
+      const fleet = createFleet({ service_down_time: 60 })
+      const twin = createTwin({ service_down_time: 60 })
+      for (const [index, [vcpus, memory_mb]] of pairs.entries()) {
+        const base = imaginaryHost(index + 1, seededRandom(1))
+        // Both values on one scale: swapped, they weigh the same and are not the same.
+        const large = { vcpus_capacity: 2 ** 29 + vcpus, memory_mb: 2 ** 29 + memory_mb, reserved_memory_mb: 0 }
+        const row = { ...base, ...large, vcpus_used: 0, memory_mb_used: 0 }
+        fleet.put('cell1', row, 0)
+        twin.put('cell1', row, 0)
+      }
+      const policy: Policy = {
+        filters: [],
+        weighings: weighings({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu }),
+        host_subset_size: 1,
+        shuffle_best_same_weighed_hosts: false,
+      }
+      const request = { ...imaginaryRequest(1), count }
+      expect(told(policy, fleet, request)).toEqual(told(policy, twin, request))
+    }),
+    { numRuns: 300 },
+  )
+})

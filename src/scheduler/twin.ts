@@ -1,0 +1,180 @@
+import type { Condition } from './filters/filter.ts'
+import {
+  type Demand,
+  type Fact,
+  factsOf,
+  type Host,
+  type HostRow,
+  QUANTITIES,
+  type Quantity,
+  quantitiesOf,
+} from './host.ts'
+import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
+import type { Weighing } from './weighers/weigher.ts'
+
+/** What the fleet can do, done the plain way. */
+export interface Twin extends Snapshot {
+  put(cellId: string, row: HostRow, now: number): void
+  remove(cellId: string, hostId: number): void
+  take(slot: number, taken: Demand): void
+  sweep(now: number): void
+}
+
+interface TwinHost extends Host {
+  row: HostRow
+  taken: Demand
+}
+
+/** A condition as the twin asks it: a host passes with `amount` or more. */
+interface Test {
+  readonly values: readonly number[]
+  readonly amount: number
+}
+
+/**
+ * The oracle of the WASM core: the same decisions from plain arrays, one host after the other. It shares the filters'
+ * conditions and the weighers' scales with the fleet, and nothing of how they are carried out. Measurements take it as
+ * the TypeScript that the core is compared with.
+ */
+export function createTwin(options: { service_down_time: number }): Twin {
+  const hosts: (TwinHost | null)[] = []
+  const columns = new Map<Quantity, number[]>(QUANTITIES.map((quantity) => [quantity, []]))
+  /** 1 where the fact is true of the host in that slot. */
+  const facts = new Map<Fact, number[]>()
+
+  const column = (quantity: Quantity): number[] => columns.get(quantity) ?? []
+
+  function writeQuantities({ slot, row, taken }: TwinHost): void {
+    const values = quantitiesOf(row, taken)
+    for (const [index, quantity] of QUANTITIES.entries()) column(quantity)[slot] = values[index] as number
+  }
+
+  function writeFacts({ slot, row }: TwinHost, now: number): void {
+    for (const marks of facts.values()) marks[slot] = 0
+    for (const fact of factsOf(row, now, options.service_down_time)) {
+      let marks = facts.get(fact)
+      if (!marks) facts.set(fact, (marks = hosts.map(() => 0)))
+      marks[slot] = 1
+    }
+  }
+
+  const find = (cellId: string, hostId: number): TwinHost | null =>
+    hosts.find((host) => host?.cell_id === cellId && host.row.id === hostId) ?? null
+
+  function put(cellId: string, row: HostRow, now: number): void {
+    let host = find(cellId, row.id)
+    if (!host) {
+      const free = hosts.indexOf(null)
+      const slot = free === -1 ? hosts.length : free
+      host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0 } }
+      hosts[slot] = host
+    }
+    host.row = row
+    writeQuantities(host)
+    writeFacts(host, now)
+  }
+
+  function remove(cellId: string, hostId: number): void {
+    const host = find(cellId, hostId)
+    if (host) hosts[host.slot] = null
+  }
+
+  function testOf(condition: Condition): Test {
+    switch (condition.kind) {
+      case 'has':
+        return { values: facts.get(condition.fact) ?? hosts.map(() => 0), amount: 1 }
+      case 'at_least':
+        return { values: column(condition.quantity), amount: condition.amount }
+      case 'host_in':
+        return { values: hosts.map((host) => Number(host && condition.hosts.includes(host.row.host))), amount: 1 }
+      case 'host_not_in':
+        return { values: hosts.map((host) => Number(host && !condition.hosts.includes(host.row.host))), amount: 1 }
+      case 'node_in':
+        return { values: hosts.map((host) => Number(host && condition.nodes.includes(host.row.node))), amount: 1 }
+    }
+  }
+
+  function scan({ conditions, weighings, count }: Pass): Outcome {
+    const tests = conditions.map(testOf)
+    const rejected = conditions.map(() => ({ hosts: 0, best: 0 }))
+    const survivors: number[] = []
+    for (let slot = 0; slot < hosts.length; slot++) {
+      if (hosts[slot] === null) continue
+      const failed = firstFailed(tests, slot)
+      const of = rejected[failed]
+      if (!of) {
+        survivors.push(slot)
+        continue
+      }
+      of.hosts++
+      if (conditions[failed]?.kind === 'at_least') of.best = Math.max(of.best, tests[failed]?.values[slot] as number)
+    }
+    const ranges = weighings.map((weighing) => rangeOf(weighing, survivors))
+    return { left: survivors.length, rejected, ranges, ranked: rank(survivors, weighings, ranges, count) }
+  }
+
+  function rangeOf({ quantity, floor }: Weighing, survivors: readonly number[]): Range {
+    if (survivors.length <= 1) return { low: 0, high: 0 }
+    const values = column(quantity)
+    let low = floor ?? Infinity
+    let high = floor ?? -Infinity
+    for (const slot of survivors) {
+      const value = values[slot] as number
+      if (floor === null && value < low) low = value
+      if (value > high) high = value
+    }
+    return { low, high }
+  }
+
+  function rank(survivors: readonly number[], weighings: readonly Weighing[], ranges: readonly Range[], count: number) {
+    const scales = weighings.map(({ quantity, floor, multiplier }, index) => {
+      const { low, high } = ranges[index] as Range
+      return { values: column(quantity), floor, multiplier, low, range: high - low }
+    })
+    const ranked: { slot: number; weight: number }[] = []
+    for (const slot of survivors) {
+      let weight = 0
+      for (const { values, floor, multiplier, low, range } of scales) {
+        if (range === 0) continue
+        const value = values[slot] as number
+        weight += multiplier * (((floor !== null && value < floor ? floor : value) - low) / range)
+      }
+      if (ranked.length === count && weight <= (ranked[count - 1]?.weight as number)) continue
+      const heavier = ranked.findLastIndex((other) => other.weight >= weight)
+      ranked.splice(heavier + 1, 0, { slot, weight })
+      if (ranked.length > count) ranked.pop()
+    }
+    return ranked
+  }
+
+  return {
+    get size() {
+      return hosts.filter((host) => host !== null).length
+    },
+    get cells() {
+      return new Set(hosts.flatMap((host) => (host ? [host.cell_id] : []))).size
+    },
+    put,
+    remove,
+    take(slot, taken) {
+      const host = hosts[slot] as TwinHost
+      host.taken = taken
+      writeQuantities(host)
+    },
+    sweep(now) {
+      for (const host of hosts) if (host) writeFacts(host, now)
+    },
+    host: (slot) => hosts[slot] as TwinHost,
+    quantity: (slot, quantity) => column(quantity)[slot] as number,
+    scan,
+  }
+}
+
+/** The index of the first test that the host does not pass; -1 for none. */
+function firstFailed(tests: readonly Test[], slot: number): number {
+  for (let index = 0; index < tests.length; index++) {
+    const { values, amount } = tests[index] as Test
+    if ((values[slot] as number) < amount) return index
+  }
+  return -1
+}
