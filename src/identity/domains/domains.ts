@@ -1,5 +1,6 @@
 import { conflict, forbidden, newHexId, notFound } from '../../kernel/index.ts'
 import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import { changed } from '../changes.ts'
 import { type Listing, listing, type PageRequest, pageSize } from '../listing.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import * as store from './domains.store.ts'
@@ -35,14 +36,14 @@ export function createDomains({ db, tokens }: { db: GlobalDb; tokens: Tokens }):
       return (await store.findDomain(db.sql, id)) ?? missing(id)
     },
     async create(input) {
-      const domain = { description: '', enabled: true, ...input, id: newHexId() }
+      const domain = changed({ id: newHexId(), name: input.name, description: '', enabled: true }, input)
       await store.insertDomain(db.sql, domain).catch(nameTaken(domain.name))
       return domain
     },
     async update(id, changes) {
       return tokens.revoking(async (tx, revoke) => {
         const before = (await store.lockDomain(tx, id)) ?? missing(id)
-        const after = { ...before, ...changes }
+        const after = changed(before, changes)
         await store.updateDomain(tx, after).catch(nameTaken(after.name))
         if (before.enabled && !after.enabled) await revoke('domain', id)
         return after

@@ -1,6 +1,7 @@
 import { badRequest, conflict, forbidden, newHexId, notFound } from '../../kernel/index.ts'
 import { type GlobalDb, type GlobalTx, isForeignKeyViolation, isUniqueViolation } from '../../platform/db/index.ts'
 import { changedAttributes } from '../attributes.ts'
+import { changed } from '../changes.ts'
 import { type Listing, listing, type PageRequest, pageSize } from '../listing.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import * as store from './projects.store.ts'
@@ -38,14 +39,12 @@ export function createProjects({ db, tokens }: { db: GlobalDb; tokens: Tokens })
     },
     async create(input) {
       return db.transaction(async (tx) => {
-        const project: Project = {
-          description: '',
-          enabled: true,
-          tags: [],
-          ...input,
-          extra: changedAttributes({}, input.extra ?? {}),
-          id: newHexId(),
+        const { name, description, enabled, tags, extra = {} } = input
+        const own = { id: newHexId(), name, description: '', enabled: true, tags: [] as readonly string[] }
+        const project = {
+          ...changed(own, { description, enabled, tags }),
           ...(await place(tx, input)),
+          extra: changedAttributes({}, extra),
         }
         await store.insertProject(tx, project).catch(refused(project))
         return project
@@ -54,7 +53,8 @@ export function createProjects({ db, tokens }: { db: GlobalDb; tokens: Tokens })
     async update(id, changes) {
       return tokens.revoking(async (tx, revoke) => {
         const before = (await store.lockProject(tx, id)) ?? missing(id)
-        const after = { ...before, ...changes, extra: changedAttributes(before.extra, changes.extra ?? {}) }
+        const extra = changedAttributes(before.extra, changes.extra ?? {})
+        const after = changed(before, { ...changes, extra })
         await store.updateProject(tx, after).catch(refused(after))
         if (before.enabled && !after.enabled) await revoke('project', id)
         return after

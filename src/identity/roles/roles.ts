@@ -1,5 +1,6 @@
 import { conflict, forbidden, newHexId, notFound } from '../../kernel/index.ts'
 import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import { changed } from '../changes.ts'
 import { type Listing, listing, type PageRequest, pageSize } from '../listing.ts'
 import { lockClock } from '../tokens/tokens.store.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -37,7 +38,7 @@ export function createRoles({ db, tokens }: { db: GlobalDb; tokens: Tokens }): R
       return (await store.findRole(db.sql, id)) ?? missing(id)
     },
     async create(input) {
-      const role = { description: null, immutable: false, ...input, id: newHexId() }
+      const role = changed<Role>({ id: newHexId(), name: input.name, description: null, immutable: false }, input)
       await store.insertRole(db.sql, role).catch(nameTaken(role.name))
       return role
     },
@@ -45,7 +46,7 @@ export function createRoles({ db, tokens }: { db: GlobalDb; tokens: Tokens }): R
       return db.transaction(async (tx) => {
         const before = (await store.lockRole(tx, id)) ?? missing(id)
         if (before.immutable && changes.immutable !== false) throw immutable(id, 'update')
-        const after = { ...before, ...changes }
+        const after = changed(before, changes)
         await store.updateRole(tx, after).catch(nameTaken(after.name))
         return after
       })

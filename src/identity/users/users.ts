@@ -1,6 +1,7 @@
 import { badRequest, conflict, newHexId, notFound, Problem } from '../../kernel/index.ts'
 import { type GlobalDb, isForeignKeyViolation, isUniqueViolation } from '../../platform/db/index.ts'
 import { changedAttributes } from '../attributes.ts'
+import { changed } from '../changes.ts'
 import { type Listing, listing, type PageRequest, pageSize } from '../listing.ts'
 import type { Passwords } from '../passwords.ts'
 import { DEFAULT_DOMAIN } from '../projects/projects.ts'
@@ -49,16 +50,17 @@ export function createUsers({ db, tokens, passwords }: UsersOptions): Users {
       return (await store.findUser(db.sql, id)) ?? missing(id)
     },
     async create({ password, ...input }) {
-      const user: User = {
+      const fresh: User = {
+        id: newHexId(),
+        name: input.name,
         domain_id: DEFAULT_DOMAIN,
         email: null,
         description: '',
         default_project_id: null,
         enabled: true,
-        ...input,
-        extra: changedAttributes({}, input.extra ?? {}),
-        id: newHexId(),
+        extra: {},
       }
+      const user = changed(fresh, { ...input, extra: changedAttributes({}, input.extra ?? {}) })
       await store.insertUser(db.sql, user, await hashed(password)).catch(refused(user))
       return user
     },
@@ -66,7 +68,8 @@ export function createUsers({ db, tokens, passwords }: UsersOptions): Users {
       const hash = await hashed(password)
       return tokens.revoking(async (tx, revoke) => {
         const before = (await store.lockUser(tx, id)) ?? missing(id)
-        const after = { ...before, ...changes, extra: changedAttributes(before.extra, changes.extra ?? {}) }
+        const extra = changedAttributes(before.extra, changes.extra ?? {})
+        const after = changed(before, { ...changes, extra })
         await store.updateUser(tx, after).catch(refused(after))
         if (password !== undefined) await store.updatePasswordHash(tx, id, hash)
         if (password !== undefined || (before.enabled && !after.enabled)) await revoke('user', id)

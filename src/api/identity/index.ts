@@ -1,0 +1,3 @@
+export { authenticator } from './authenticator.ts'
+export { identityFace } from './face.ts'
+export { identityPolicy } from './policy.ts'
