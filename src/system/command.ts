@@ -13,18 +13,27 @@ const DEFAULT_TIMEOUT_S = 60
 /** What a shell answers for a program that it does not find. */
 const NOT_FOUND = 127
 
+/** The path of a program, also of one for administrators that a user's `PATH` leaves out, or null. */
+export function findProgram(name: string): string | null {
+  return Bun.which(name, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` })
+}
+
 /** Runs a program to its end, or ends it after `timeout_s`. A missing program is a result as well: exit code 127. */
 export async function run(command: string[], options: CommandOptions = {}): Promise<CommandResult> {
-  if (!Bun.which(command[0]!)) return { exitCode: NOT_FOUND, stdout: '', stderr: `${command[0]} is not installed` }
-  const child = Bun.spawn(command, {
+  const [name, ...args] = command as [string, ...string[]]
+  const program = findProgram(name)
+  if (program === null) return { exitCode: NOT_FOUND, stdout: '', stderr: `${name} is not installed` }
+  const timeout_s = options.timeout_s ?? DEFAULT_TIMEOUT_S
+  const child = Bun.spawn([program, ...args], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
     env: { ...process.env, LC_ALL: 'C', ...options.env },
-    timeout: (options.timeout_s ?? DEFAULT_TIMEOUT_S) * 1000,
+    timeout: timeout_s * 1000,
   })
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-  return { exitCode, stdout, stderr }
+  const ended = child.signalCode !== null ? `it was ended after ${timeout_s} s\n` : ''
+  return { exitCode, stdout, stderr: stderr + ended }
 }
 
 /** @returns standard output. @throws {Error} with what the program said on standard error. */

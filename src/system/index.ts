@@ -1,3 +1,3 @@
-export { type CommandResult, run, runOrThrow } from './command.ts'
-export { aptLine, findProgram, HYPERVISOR, installPackages, installProblem, missingPackages, type Need } from './packages.ts'
+export { type CommandResult, findProgram, run, runOrThrow } from './command.ts'
+export { aptLine, HYPERVISOR, installPackages, installProblem, missingPackages, type Need } from './packages.ts'
 export { libvirtProblem, libvirtUri, type PrivateLibvirtd, startPrivateLibvirtd } from './private-libvirtd.ts'

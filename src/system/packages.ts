@@ -1,5 +1,6 @@
-import { chmod, rm } from 'node:fs/promises'
 import { existsSync, readFileSync } from 'node:fs'
+import { chmod, rm } from 'node:fs/promises'
+import { findProgram } from './command.ts'
 
 /** Programs, and the packages of Debian and Ubuntu that bring them. */
 export interface Need {
@@ -14,11 +15,6 @@ export const HYPERVISOR: readonly Need[] = [
   { programs: ['qemu-system-x86_64'], packages: ['qemu-system-x86'] },
   { programs: ['qemu-img'], packages: ['qemu-utils'] },
 ]
-
-/** The path of a program, also of one for administrators that a user's `PATH` leaves out, or null. */
-export function findProgram(name: string): string | null {
-  return Bun.which(name, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` })
-}
 
 /** The packages that are missing here, each named once. */
 export function missingPackages(needs: readonly Need[]): string[] {
@@ -79,6 +75,8 @@ async function apt(args: string[], progress: (doing: string, percent: number) =>
     stderr: 'pipe',
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
     timeout: INSTALL_DEADLINE_MS,
+    // Ctrl-C does not reach it: packages that are unpacked but not configured would be left behind.
+    detached: true,
   })
   const [stderr] = await Promise.all([child.stderr.text(), readStatus(child.stdout, progress), child.exited])
   if (child.exitCode === 0) return null

@@ -26,8 +26,6 @@ export interface PrivateLibvirtdOptions {
   readonly hostname?: string
   /** `none` leaves it a loopback interface of its own only, so ports clash with nobody's. */
   readonly network: 'machine' | 'none'
-  /** True puts the sockets where every libvirt client of the machine looks for them, `/run/libvirt`. */
-  readonly publicSocket?: boolean
 }
 
 const READY_DEADLINE_MS = 30_000
@@ -41,11 +39,11 @@ export async function startPrivateLibvirtd(options: PrivateLibvirtdOptions): Pro
   const namespace = await startNamespace({
     network: options.network,
     ...(options.hostname ? { hostname: options.hostname } : {}),
-    binds: await binds(options),
+    binds: binds(options),
     masks: ['/run/dbus', '/run/systemd'],
     command: START_DAEMONS,
   })
-  const socket = options.publicSocket ? '/run/libvirt/libvirt-sock' : join(directory, 'run/libvirt-sock')
+  const socket = join(directory, 'run/libvirt-sock')
   const host: PrivateLibvirtd = {
     socket,
     exec: (command) => namespace.exec(command),
@@ -93,13 +91,9 @@ const DIRECTORIES = {
   run: '/run/libvirt',
 }
 
-async function binds(options: PrivateLibvirtdOptions): Promise<[string, string][]> {
-  const folders = Object.entries(DIRECTORIES).filter(([name]) => name !== 'run' || !options.publicSocket)
-  const files = ['passwd', 'group', ...(options.hostname ? ['hosts'] : [])]
-  return [
-    ...folders.map(([name, target]): [string, string] => [join(options.directory, name), target]),
-    ...files.map((name): [string, string] => [join(options.directory, name), `/etc/${name}`]),
-  ]
+function binds({ directory, hostname }: PrivateLibvirtdOptions): [string, string][] {
+  const files = ['passwd', 'group', ...(hostname ? ['hosts'] : [])].map((name) => [name, `/etc/${name}`] as const)
+  return [...Object.entries(DIRECTORIES), ...files].map(([name, target]) => [join(directory, name), target])
 }
 
 async function writeHost({ directory, hostname }: PrivateLibvirtdOptions): Promise<void> {
