@@ -143,7 +143,13 @@ export function createReporter(input: ReporterInput): Reporter {
     queued.delete(serverId)
   }
 
-  return { announce, beat, note, powerChanged, goodbye: () => attempt('say goodbye', () => publish({ event: 'goodbye' })) }
+  return {
+    announce,
+    beat,
+    note,
+    powerChanged,
+    goodbye: () => attempt('say goodbye', () => publish({ event: 'goodbye' })),
+  }
 }
 
 /** As Nova reads an interval: 0 is its default of 60 s, below 0 is never. */

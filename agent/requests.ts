@@ -1,4 +1,10 @@
-import { type AgentCommand, agentRequest, type AgentQuery, type CommandResult, ContractError } from '../src/contracts/index.ts'
+import {
+  type AgentCommand,
+  type AgentQuery,
+  agentRequest,
+  type CommandResult,
+  ContractError,
+} from '../src/contracts/index.ts'
 import { badRequest, isUuid } from '../src/kernel/index.ts'
 import type { Json } from '../src/platform/bus/bus.ts'
 import type { Driver } from './drivers/driver.ts'

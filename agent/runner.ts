@@ -7,7 +7,7 @@ import { asProblem, overtaken } from './failures.ts'
 import { FINAL_KINDS, type FinalKind, type HostJournal, type Outcome } from './journal.ts'
 import { createLanes } from './lanes.ts'
 
-/** Does a host's commands: each at most once in effect, those of one server in turn, an older one never after a newer. */
+/** Does a host's commands: each once in effect, those of one server in turn, an older one never after a newer. */
 export interface Runner {
   /**
    * Does the command, joins it when it is under way, or answers from the journal when it is done.

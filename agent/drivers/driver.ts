@@ -22,7 +22,7 @@ export interface Driver {
   spawn(instance: Instance, progress: Progress, signal: AbortSignal): Promise<void>
   /** Ends the guest and removes its definition and files; of an unknown guest, removes what is left. */
   destroy(serverId: string): Promise<void>
-  /** Of a guest that runs: nothing. It, `powerOff`, `reboot` and `consoleOutput` fail with `not_found` without a guest. */
+  /** Of a guest that runs: nothing. Like `powerOff`, `reboot` and `consoleOutput`, `not_found` without a guest. */
   powerOn(serverId: string): Promise<void>
   /** Asks the guest to stop, for at most `timeout_s`, then ends it. */
   powerOff(serverId: string, timeout_s: number): Promise<void>

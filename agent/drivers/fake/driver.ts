@@ -1,6 +1,13 @@
 import type { AgentVerb, Instance, PowerState } from '../../../src/contracts/index.ts'
 import { type Clock, systemClock } from '../../../src/kernel/index.ts'
-import { type Driver, DriverError, type GuestState, type HostInventory, SPAWN_STAGES, type SpawnStage } from '../driver.ts'
+import {
+  type Driver,
+  DriverError,
+  type GuestState,
+  type HostInventory,
+  SPAWN_STAGES,
+  type SpawnStage,
+} from '../driver.ts'
 import { consoleLog, lastLines } from './console.ts'
 import { type FakeGuest, type FakeGuests, openFakeGuests } from './guests.ts'
 
@@ -25,10 +32,11 @@ export interface FakeDriverOptions {
 }
 
 /**
- * Called before a verb takes effect, and before each stage of a spawn. It may throw a `DriverError`, or return a promise
+ * Called before a verb takes effect, and in each stage of a spawn. It may throw a `DriverError`, or return a promise
  * that takes its time, rejects or never ends.
  */
-export type FakeFault = (point: AgentVerb | `spawn/${SpawnStage}`, serverId: string) => Promise<void> | void
+export type FakeFault = (point: FaultPoint, serverId: string) => Promise<void> | void
+export type FaultPoint = AgentVerb | `spawn/${SpawnStage}`
 
 const GIB = 2 ** 30
 
@@ -57,7 +65,7 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
   }
 
   /** What this driver was told to suffer at this point. */
-  async function suffer(point: AgentVerb | `spawn/${SpawnStage}`, serverId: string, signal?: AbortSignal): Promise<void> {
+  async function suffer(point: FaultPoint, serverId: string, signal?: AbortSignal): Promise<void> {
     const delay_ms = delays_ms?.[point as AgentVerb]
     if (delay_ms) await clock.sleep(delay_ms, signal)
     if (fault) await endedBy(fault(point, serverId), signal)
@@ -130,7 +138,7 @@ function newGuest({ server_id, name, hostname, flavor }: Instance): FakeGuest {
   return { server_id, name, hostname, vcpus, memory_mb, root_gb, power_state: 'nostate', boots: 0 }
 }
 
-/** No bytes are fetched, so only what is known of the image counts: does it fit the flavor's root disk? 0 is any size. */
+/** No bytes are fetched; what is known of the image must fit the flavor's root disk. 0 is any size. */
 function refuseImage({ image, flavor: { root_gb } }: Instance): void {
   if (!image || root_gb === 0) return
   if (image.size_bytes > root_gb * GIB || image.min_disk_gb > root_gb) {
