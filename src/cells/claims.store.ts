@@ -1,6 +1,5 @@
-import type { Flavor } from '../contracts/index.ts'
+import { demand, type Flavor } from '../contracts/index.ts'
 import type { CellTx } from '../platform/db/index.ts'
-import { demand } from './server.ts'
 
 /**
  * Takes a server's share of a host, in the caller's transaction. The guard and the write are one statement on one row,

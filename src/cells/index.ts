@@ -10,6 +10,7 @@ export {
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
 export { claim, recordClaim, releaseClaims } from './claims.store.ts'
+export { type HostSource, hostSource, type SchedulableHost } from './host-source.ts'
 export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store.ts'
 export {
   EVERY_LIVE_SERVER,
@@ -32,6 +33,6 @@ export {
   settleInCell,
   withdraw,
 } from './mappings.store.ts'
-export { type BuiltFrom, demand, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
+export { type BuiltFrom, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
 export { findServer, insertServer, lockServer, serversOnHost, updateServer } from './servers.store.ts'
 export { listServices, reportServices, retireService, type Service, updateService } from './services.store.ts'

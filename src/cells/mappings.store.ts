@@ -1,6 +1,7 @@
+import { demand } from '../contracts/index.ts'
 import { Problem } from '../kernel/index.ts'
 import type { GlobalDb, GlobalTx } from '../platform/db/index.ts'
-import { demand, SERVER_COLUMNS, type Server } from './server.ts'
+import { SERVER_COLUMNS, type Server } from './server.ts'
 
 /** Where a server lives; `cell_id` null means that no cell is chosen yet. */
 export interface Mapping {

@@ -137,12 +137,3 @@ export const SERVER_COLUMNS = [
   'terminated_at',
   'deleted_at',
 ] as const satisfies readonly Exclude<keyof Server, 'number'>[]
-
-/** What a server counts against quota and claims on a host. Disk is root, ephemeral and swap, as Placement counts it. */
-export function demand(flavor: Flavor): { vcpus: number; memory_mb: number; disk_gb: number } {
-  return {
-    vcpus: flavor.vcpus,
-    memory_mb: flavor.memory_mb,
-    disk_gb: flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap_mb / 1024),
-  }
-}

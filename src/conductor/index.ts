@@ -4,3 +4,4 @@ export type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.t
 export { Crash, type Probe, type ProbePoint } from './run.ts'
 export { cancelTasks, insertTask, type NewTask } from './tasks.store.ts'
 export { DELETE_DEADLINE_S } from './tasks/delete-server.ts'
+export { instanceName } from './tasks/build-server.ts'

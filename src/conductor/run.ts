@@ -52,7 +52,7 @@ const UNDO_AGAIN_S = 10
  * @throws whatever kept the progress from being saved: the lease then runs out and another run takes over.
  */
 export async function runTask(options: RunOptions): Promise<void> {
-  const { db, kind, task, log, probe } = options
+  const { db, kind, task, clock, log, probe } = options
   let progress: Progress = task
   let cancelled = task.cancelled
   const effects: (() => void)[] = []
@@ -108,22 +108,23 @@ export async function runTask(options: RunOptions): Promise<void> {
     return last
   }
 
-  /** @returns true when the task is over, false when another attempt begins. */
+  /** @returns true when this run is over, false when another attempt begins at once. */
   async function settle(failure: Failure): Promise<boolean> {
-    let again = false
+    let again: { after_s: number } | null = null
     await commit(async (tx) => {
-      const mayRetry = !cancelled && kind.retry && progress.attempts + 1 < kind.attempts && task.deadline_at.getTime() > options.clock.now()
-      again = mayRetry ? await kind.retry!(tx, context(), failure) : false
-      if (again) {
-        const fresh: Progress = { step: 0, state: 'ready', data: {}, failure: null, attempts: progress.attempts + 1 }
-        cancelled = (await saveProgress(tx, task, fresh)).cancelled
-        progress = fresh
-        return
+      const mayRetry = !cancelled && progress.attempts + 1 < kind.attempts && clock.now() < task.deadline_at.getTime()
+      again = mayRetry && kind.retry ? await kind.retry(tx, context(), failure) : null
+      if (!again) {
+        await kind.failed(tx, context(), failure)
+        return removeTask(tx, task)
       }
-      await kind.failed(tx, context(), failure)
-      await removeTask(tx, task)
+      const fresh: Progress = { step: 0, state: 'ready', data: {}, failure: null, attempts: progress.attempts + 1 }
+      cancelled = (await saveProgress(tx, task, fresh)).cancelled
+      progress = fresh
     })
-    return !again
+    const { after_s } = again ?? { after_s: 0 }
+    if (after_s > 0) await dropLease(db, task, after_s)
+    return again === null || after_s > 0
   }
 
   /** @returns false when the task was put off because the undo did not succeed. */

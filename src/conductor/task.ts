@@ -15,10 +15,10 @@ export interface TaskKind<Tx extends GlobalTx | CellTx = GlobalTx | CellTx, I ex
   readonly attempts: number
   readonly steps: readonly Step<Tx, Static<I>>[]
   /**
-   * After all is undone: prepares another attempt in the transaction that begins it.
-   * @returns false when there is none worth making.
+   * After all is undone: prepares another attempt in the transaction that allows it.
+   * @returns how long to wait before it; null when there is none worth making.
    */
-  retry?(tx: Tx, context: TaskContext<Static<I>>, failure: Failure): Promise<boolean>
+  retry?(tx: Tx, context: TaskContext<Static<I>>, failure: Failure): Promise<{ after_s: number } | null>
   /** Writes the outcome down, in the transaction that removes the undone task. */
   failed(tx: Tx, context: TaskContext<Static<I>>, failure: Failure): Promise<void>
 }

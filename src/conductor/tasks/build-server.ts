@@ -120,10 +120,10 @@ async function moveToAlternate(
   tx: CellTx,
   context: Context,
   failure: Failure,
-): Promise<boolean> {
-  if (failure.kind === 'bad_request') return false
+): Promise<{ after_s: number } | null> {
+  if (failure.kind === 'bad_request') return null
   const server = await lockServer(tx, context.subject)
-  if (!server || server.task_state === 'deleting') return false
+  if (!server || server.task_state === 'deleting') return null
   const changed = await releaseClaims(tx, server.id)
   for (const candidate of context.input.alternates.slice(context.attempt)) {
     const place = await claim(tx, candidate.host_id, server.flavor)
@@ -132,11 +132,10 @@ async function moveToAlternate(
     await updateServer(tx, server.id, { ...place, task_state: 'networking', vifs: [], generation: server.generation + 2 })
     context.afterCommit(() => ports.hostsChanged(cell.id, [...changed, candidate.host_id]))
     context.log.info({ from: server.host, to: place.host, reason: failure.message }, 'trying the next host')
-    return true
+    return { after_s: 0 }
   }
-  // The claim that was just given back is given back again, and its change announced, by `failed`.
   context.afterCommit(() => ports.hostsChanged(cell.id, changed))
-  return false
+  return null
 }
 
 async function markFailed(

@@ -58,7 +58,7 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
         undo: none(ONWARDS),
       }),
     ],
-    retry: async () => true,
+    retry: async (_tx, context) => ({ after_s: Math.min(60, 2 ** context.attempt) }),
     failed: async () => {},
   }
 }

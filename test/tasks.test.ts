@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import type { VmState } from '../src/cells/index.ts'
+import { Crash, type Probe, type ProbePoint } from '../src/conductor/index.ts'
+import { Problem } from '../src/kernel/index.ts'
+import { startTestCell, type TestCell } from './support/cell.ts'
+
+/** The operations and the steps each has; a step that is added must be added here to be tested. */
+const TASKS = [
+  { kind: 'server.schedule', steps: ['place'], ends: ['active'] },
+  { kind: 'server.build', steps: ['network', 'spawn'], ends: ['active'] },
+  { kind: 'server.stop', steps: ['command'], ends: ['stopped'] },
+  { kind: 'server.start', steps: ['command'], ends: ['active'] },
+  { kind: 'server.reboot', steps: ['command'], ends: ['active'] },
+  { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },
+] as const
+
+let cell: TestCell
+beforeAll(async () => {
+  cell = await startTestCell({ hosts: 3 })
+})
+afterAll(() => cell.stop())
+
+afterEach(async () => {
+  await cell.conduct()
+  const live = await cell.databases.cells.get('cell1')!.sql<{ id: string }[]>`select id from servers where deleted_at is null`
+  const failed = await cell.databases.cells.get('cell0')!.sql<{ id: string }[]>`select id from servers where deleted_at is null`
+  for (const { id } of [...live, ...failed]) await cell.remove(id)
+  await cell.settled()
+  expect(await cell.leftovers()).toEqual([])
+})
+
+async function stateOf(id: string): Promise<VmState | 'gone'> {
+  const located = await cell.cells.find(id)
+  return located?.server.vm_state ?? 'gone'
+}
+
+/** Brings a server to where the operation can be asked for, and asks. */
+async function ask(kind: string, probe: Probe): Promise<string> {
+  const building = kind === 'server.schedule' || kind === 'server.build'
+  if (building) {
+    await cell.conduct(probe)
+    return (await cell.create()).id
+  }
+  const { id } = await cell.create()
+  await cell.settled()
+  expect(await stateOf(id)).toBe('active')
+  if (kind === 'server.start') {
+    await cell.request('server.stop', id)
+    await cell.settled()
+  }
+  await cell.conduct(probe)
+  if (kind === 'server.delete') await cell.remove(id)
+  else await cell.request(kind, id, kind === 'server.reboot' ? { type: 'HARD' } : {})
+  return id
+}
+
+/** Throws `error` the first `times` times that the run comes to the point. */
+function at(point: ProbePoint, error: () => Error, times = 1): { probe: Probe; hit(): number } {
+  let hits = 0
+  return {
+    probe(here) {
+      if (here.kind !== point.kind || here.step !== point.step || here.phase !== point.phase) return
+      if (hits++ < times) throw error()
+    },
+    hit: () => hits,
+  }
+}
+
+/** A crashed conductor is followed by a new life of it, which takes its tasks over. */
+async function surviveCrash(hit: () => number): Promise<void> {
+  while (hit() === 0) await Bun.sleep(5)
+  await cell.conduct()
+  await cell.settled()
+}
+
+describe('every task', () => {
+  for (const { kind, steps, ends } of TASKS) {
+    for (const step of steps) {
+      for (const phase of ['before do', 'after do', 'after save'] as const) {
+        test(`${kind} ends well when its conductor dies ${phase.replace(' do', ` doing ${step}`).replace(' save', ` saving ${step}`)}`, async () => {
+          const crash = at({ kind, step, phase }, () => new Crash('power failure'))
+          const id = await ask(kind, crash.probe)
+          await surviveCrash(crash.hit)
+          expect(ends as readonly string[]).toContain(await stateOf(id))
+          expect(await cell.unbalanced()).toEqual([])
+        })
+      }
+
+      test(`${kind} leaves nothing half-done when ${step} fails`, async () => {
+        const failure = at({ kind, step, phase: 'before do' }, () => new Problem('internal', 'a test made it fail'), 99)
+        const id = await ask(kind, failure.probe)
+        while (failure.hit() === 0) await Bun.sleep(5)
+        if (kind === 'server.delete') {
+          // A delete does not give up: it is done as soon as nothing hinders it.
+          await cell.conduct()
+        }
+        await cell.settled()
+        const located = await cell.cells.find(id)
+        expect(located?.server.task_state ?? null).toBeNull()
+        expect(await cell.unbalanced()).toEqual([])
+        if (kind === 'server.build' || kind === 'server.schedule') {
+          expect(located?.server.vm_state).toBe('error')
+          expect(located?.server.fault?.message).toContain('a test made it fail')
+        }
+      })
+
+      test(`${kind} can undo ${step} twice`, async () => {
+        const failure = at({ kind, step, phase: 'after do' }, () => new Problem('internal', 'a test made it fail'), 99)
+        const crash = at({ kind, step, phase: 'after undo' }, () => new Crash('power failure'))
+        const id = await ask(kind, (point) => {
+          failure.probe(point)
+          crash.probe(point)
+        })
+        await surviveCrash(crash.hit)
+        const located = await cell.cells.find(id)
+        expect(located?.server.task_state ?? null).toBeNull()
+        expect(await cell.unbalanced()).toEqual([])
+      })
+    }
+  }
+})
