@@ -1,0 +1,228 @@
+import { hostname, networkInterfaces } from 'node:os'
+import { boolean, choice, decimal, integer, list, port, text } from './option.ts'
+
+/** The address that other machines would reach this one at, as far as can be told without asking them. */
+function ownAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
+}
+
+const quota = (fallback: number, what: string, ...aliases: string[]) =>
+  integer({ default: fallback, min: -1, help: `${what} per project; -1 is unlimited.`, aliases })
+
+const multiplier = (weigher: string, fallback: number) =>
+  decimal({
+    default: fallback,
+    help: `Weight of ${weigher}; negative turns its preference round.`,
+    aliases: [weigher],
+  })
+
+/** Every option there is, under Nova's names and sections; `[identity]` and `[bunova]` are our own. */
+export const options = {
+  DEFAULT: {
+    my_ip: text({ default: ownAddress(), shown: '<address of this host>', help: 'Management address of this host.' }),
+    host: text({ default: hostname(), shown: '<host name>', help: 'Name under which this host reports itself.' }),
+    state_path: text({ default: '/var/lib/nova', help: 'Directory of everything that must outlive a restart.' }),
+    log_dir: text({ help: 'Directory of one log file per role; standard error when unset.', aliases: ['logdir'] }),
+    log_file: text({ help: 'One log file for all roles; relative to log_dir.', aliases: ['logfile'] }),
+    debug: boolean({ default: false, help: 'Log at level DEBUG instead of INFO.' }),
+    instances_path: text({ default: '$state_path/instances', help: 'Directory of disks of the servers on a host.' }),
+    instance_name_template: text({
+      default: 'instance-%08x',
+      help: 'Name of a server at its hypervisor; %x, %d and %(uuid)s are filled in.',
+    }),
+    compute_driver: text({
+      default: 'auto',
+      help: 'libvirt.LibvirtDriver, fake.FakeDriver, or auto: libvirt where it works, simulated hosts else.',
+    }),
+    osapi_compute_listen: text({ default: '127.0.0.1', help: 'Address at which the APIs are served.' }),
+    osapi_compute_listen_port: port({ default: 8774, help: 'Port at which the APIs are served; 0 takes a free one.' }),
+    default_availability_zone: text({ default: 'nova', help: 'Zone of compute hosts in no aggregate with a zone.' }),
+    default_schedule_zone: text({ help: 'Zone of servers that ask for none; any zone when unset.' }),
+    internal_service_availability_zone: text({ default: 'internal', help: 'Zone of services other than compute.' }),
+    report_interval: integer({ default: 10, min: 1, help: 'Seconds between two signs of life of a host.' }),
+    service_down_time: integer({
+      default: 60,
+      min: 1,
+      help: 'Seconds without sign of life after which a host is down.',
+    }),
+    cpu_allocation_ratio: decimal({
+      min: 0,
+      help: 'Virtual CPUs per CPU of this host; unset takes the initial ratio.',
+    }),
+    ram_allocation_ratio: decimal({ min: 0, help: 'Memory given out per memory of this host.' }),
+    disk_allocation_ratio: decimal({ min: 0, help: 'Disk given out per disk of this host.' }),
+    initial_cpu_allocation_ratio: decimal({ default: 4, min: 0, help: 'Ratio of a host that sets none.' }),
+    initial_ram_allocation_ratio: decimal({ default: 1, min: 0, help: 'Ratio of a host that sets none.' }),
+    initial_disk_allocation_ratio: decimal({ default: 1, min: 0, help: 'Ratio of a host that sets none.' }),
+    reserved_host_memory_mb: integer({ default: 512, min: 0, help: 'Memory of a host kept from servers, MiB.' }),
+    reserved_host_disk_mb: integer({ default: 0, min: 0, help: 'Disk of a host kept from servers, MiB.' }),
+    reserved_host_cpus: integer({ default: 0, min: 0, help: 'CPUs of a host kept from servers.' }),
+    sync_power_state_interval: integer({
+      default: 600,
+      min: -1,
+      help: 'Seconds between two full comparisons of power states; 0 or less relies on events alone.',
+    }),
+    running_deleted_instance_action: choice(['noop', 'log', 'shutdown', 'reap'], {
+      default: 'reap',
+      help: 'What is done with a running guest whose server is deleted.',
+    }),
+    max_concurrent_builds: integer({ default: 10, min: 0, help: 'Builds at once on a host; 0 is unlimited.' }),
+    shutdown_timeout: integer({ default: 60, min: 0, help: 'Seconds a guest gets to shut itself down.' }),
+    reboot_timeout: integer({
+      default: 0,
+      min: 0,
+      help: 'Seconds after which a hanging reboot is forced; 0 is never.',
+    }),
+    use_cow_images: boolean({ default: true, help: 'Disks are qcow2 overlays of the cached image; else copies.' }),
+    transport_url: text({ help: 'redis://… or rediss://… of the bus; unset for one process that does everything.' }),
+    rpc_response_timeout: integer({ default: 60, min: 1, help: 'Seconds to wait for the answer to a call.' }),
+    long_rpc_timeout: integer({ default: 1800, min: 1, help: 'Seconds to wait where a host has much to do.' }),
+  },
+  api: {
+    auth_strategy: choice(['keystone'], {
+      default: 'keystone',
+      help: 'How callers prove who they are.',
+      aliases: ['auth_strategy'],
+    }),
+    max_limit: integer({ default: 1000, min: 1, help: 'Most items in one answer.', aliases: ['osapi_max_limit'] }),
+    compute_link_prefix: text({
+      help: 'Replaces scheme, host and path prefix of compute links, for use behind a proxy.',
+      aliases: ['osapi_compute_link_prefix'],
+    }),
+  },
+  database: {
+    connection: text({
+      help: 'postgresql://… of the cell database; unset starts the PostgreSQL that comes with Bunova.',
+      aliases: ['sql_connection'],
+    }),
+    max_pool_size: integer({ default: 8, min: 1, help: 'Connections to the cell database.' }),
+  },
+  api_database: {
+    connection: text({ help: 'postgresql://… of the global database; unset takes [database] connection.' }),
+    max_pool_size: integer({ default: 8, min: 1, help: 'Connections to the global database.' }),
+  },
+  quota: {
+    instances: quota(10, 'Servers', 'quota_instances'),
+    cores: quota(20, 'Virtual CPUs', 'quota_cores'),
+    ram: quota(51_200, 'Memory in MiB', 'quota_ram'),
+    metadata_items: integer({
+      default: 128,
+      min: -1,
+      help: 'Metadata items per server.',
+      aliases: ['quota_metadata_items'],
+    }),
+    injected_files: integer({
+      default: 5,
+      min: -1,
+      help: 'Files in a create request.',
+      aliases: ['quota_injected_files'],
+    }),
+    injected_file_content_bytes: integer({
+      default: 10_240,
+      min: -1,
+      help: 'Bytes of each such file.',
+      aliases: ['quota_injected_file_content_bytes'],
+    }),
+    injected_file_path_length: integer({
+      default: 255,
+      min: -1,
+      help: 'Length of the path of each such file.',
+      aliases: ['quota_injected_file_path_bytes', 'quota_injected_file_path_length'],
+    }),
+    key_pairs: integer({ default: 100, min: -1, help: 'Keypairs per user.', aliases: ['quota_key_pairs'] }),
+    server_groups: quota(10, 'Server groups', 'quota_server_groups'),
+    server_group_members: integer({
+      default: 10,
+      min: -1,
+      help: 'Servers per server group.',
+      aliases: ['quota_server_group_members'],
+    }),
+  },
+  scheduler: {
+    max_attempts: integer({
+      default: 3,
+      min: 1,
+      help: 'Hosts tried for one server.',
+      aliases: ['scheduler_max_attempts'],
+    }),
+  },
+  filter_scheduler: {
+    enabled_filters: list({
+      default: ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
+      help: 'Filters a host must pass.',
+      aliases: ['scheduler_default_filters', 'scheduler_enabled_filters'],
+    }),
+    host_subset_size: integer({
+      default: 1,
+      min: 1,
+      help: 'One of this many best hosts is taken at random.',
+      aliases: ['scheduler_host_subset_size'],
+    }),
+    shuffle_best_same_weighed_hosts: boolean({ default: false, help: 'Take one of equally good hosts at random.' }),
+    ram_weight_multiplier: multiplier('ram_weight_multiplier', 1),
+    cpu_weight_multiplier: multiplier('cpu_weight_multiplier', 1),
+    disk_weight_multiplier: multiplier('disk_weight_multiplier', 1),
+  },
+  conductor: {
+    workers: integer({ default: 16, min: 1, help: 'Tasks that one conductor works on at once.' }),
+  },
+  libvirt: {
+    virt_type: choice(['kvm', 'qemu', 'auto'], {
+      default: 'auto',
+      help: 'Hypervisor; auto is kvm where a guest starts under it, qemu else.',
+      aliases: ['libvirt_type'],
+    }),
+    connection_uri: text({
+      help: 'qemu:///system?socket=… where libvirt is not at its usual place.',
+      aliases: ['libvirt_uri'],
+    }),
+    cpu_mode: choice(['host-model', 'host-passthrough', 'none'], {
+      help: 'CPU of the guests; unset is host-model under kvm, none else.',
+      aliases: ['libvirt_cpu_mode'],
+    }),
+    images_type: choice(['default', 'qcow2', 'raw', 'flat'], {
+      default: 'default',
+      help: 'Form of disks; default follows use_cow_images.',
+      aliases: ['libvirt_images_type'],
+    }),
+  },
+  vnc: {
+    enabled: boolean({ default: true, help: 'Guests have a VNC display.', aliases: ['vnc_enabled'] }),
+    server_listen: text({ default: '127.0.0.1', help: 'Address of the displays.', aliases: ['vncserver_listen'] }),
+  },
+  glance: {
+    endpoint_override: text({ help: 'Image service under which hosts find images; unset is the built-in one.' }),
+  },
+  oslo_policy: {
+    policy_file: text({
+      default: '/etc/nova/policy.yaml',
+      help: 'Rules that differ from the defaults.',
+      aliases: ['policy_file'],
+    }),
+    policy_dirs: list({ default: [], help: 'Directories of further policy files.', aliases: ['policy_dirs'] }),
+    enforce_scope: boolean({ default: true, help: 'Refuse tokens of a scope that the rule does not name.' }),
+    enforce_new_defaults: boolean({ default: true, help: 'False also allows what old defaults allowed.' }),
+  },
+  oslo_middleware: {
+    max_request_body_size: integer({
+      default: 114_688,
+      min: 1024,
+      help: 'Most bytes of a JSON body.',
+      aliases: ['osapi_max_request_body_size'],
+    }),
+    enable_proxy_headers_parsing: boolean({
+      default: false,
+      help: 'Believe X-Forwarded-*: only behind a proxy that sets them.',
+    }),
+  },
+  identity: {
+    token_expiration_s: integer({ default: 3600, min: 60, help: 'Lifetime of a token, seconds.' }),
+    region: text({ default: 'RegionOne', help: 'Region of the catalog.' }),
+  },
+  bunova: {
+    fake_hosts: integer({ default: 1, min: 1, max: 100_000, help: 'Simulated hosts that the fake driver runs.' }),
+    image_max_bytes: integer({ default: 2 ** 40, min: 1, help: 'Most bytes of one image.' }),
+    access_log: boolean({ default: true, help: 'One log line per request.' }),
+  },
+}
