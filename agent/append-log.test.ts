@@ -15,12 +15,17 @@ function freshFile(): string {
   return join(directory, 'made', 'on-demand', 'log')
 }
 
-function open(file: string, durable = false): [AppendLog<{ n: number }>, Replayed<{ n: number }>] {
-  const parse = (value: unknown) => (typeof (value as { n?: unknown })?.n === 'number' ? (value as { n: number }) : null)
+interface Numbered {
+  n: number
+}
+
+function open(file: string, durable = false): [AppendLog<Numbered>, Replayed<Numbered>] {
+  const parse = (value: unknown): Numbered | null =>
+    typeof (value as Numbered | null)?.n === 'number' ? (value as Numbered) : null
   return openAppendLog({ file, durable, parse })
 }
 
-const numbers = ({ entries }: Replayed<{ n: number }>): number[] => entries.map(({ n }) => n)
+const numbers = ({ entries }: Replayed<Numbered>): number[] => entries.map(({ n }) => n)
 
 test('what was appended is there after a reopening, in order', () => {
   const file = freshFile()

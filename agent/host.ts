@@ -69,6 +69,7 @@ export async function serveHost(input: HostInput): Promise<Agent> {
     const done = new AbortController()
     const drained = Promise.all([runner.drain(), served.stop()]).finally(() => done.abort())
     await Promise.race([drained, clock.sleep(DRAIN_S * 1000, done.signal)])
+    driver.onPower(() => {})
     await reporter.goodbye()
     await driver.close()
   }

@@ -157,7 +157,7 @@ describe('a command', () => {
     const answers = Promise.all([runner.run(command), runner.run(structuredClone(command)), runner.run(command)])
     await held.reached
     held.release()
-    expect(await answers).toEqual(Array.from({ length: 3 }, () => ({ power_state: 'running' as const })))
+    expect((await answers).map((answer) => answer.power_state)).toEqual(['running', 'running', 'running'])
     expect(did).toEqual(['spawn'])
   })
 
@@ -277,7 +277,12 @@ describe('a destroy', () => {
 test('whatever order, repetition and delay commands suffer, no guest outlives the newest destroy', async () => {
   const server = newId()
   const delivered = fc.array(
-    fc.record({ spawns: fc.boolean(), generation: fc.nat(5), copies: fc.integer({ min: 1, max: 3 }), pause: fc.boolean() }),
+    fc.record({
+      spawns: fc.boolean(),
+      generation: fc.nat(5),
+      copies: fc.integer({ min: 1, max: 3 }),
+      pause: fc.boolean(),
+    }),
     { minLength: 1, maxLength: 8 },
   )
   await fc.assert(

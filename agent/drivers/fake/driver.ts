@@ -81,7 +81,10 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
       guests = undefined
     },
 
-    inventory: async () => ({ ...INVENTORY, hypervisor_hostname: host, ...options.inventory }),
+    async inventory() {
+      opened()
+      return { ...INVENTORY, hypervisor_hostname: host, ...options.inventory }
+    },
     guests: async () =>
       Array.from(opened().of(host).values(), ({ server_id, power_state }) => ({ server_id, power_state })),
 
