@@ -49,15 +49,16 @@ export function createLibvirt({ uri, log, onEvent, onConnect, clock = systemCloc
   }
 
   async function connect(): Promise<Connection> {
-    const failures: unknown[] = []
+    const failures: Error[] = []
     for (const path of address.sockets) {
       try {
         return await connectTo(path)
       } catch (error) {
-        failures.push(error)
+        failures.push(error as Error)
       }
     }
-    throw new LibvirtUnavailable('libvirt cannot be reached', { cause: new AggregateError(failures) })
+    const reasons = failures.map(({ message }) => message).join('; ')
+    throw new LibvirtUnavailable(`libvirt cannot be reached: ${reasons}`, { cause: new AggregateError(failures) })
   }
 
   async function connectTo(path: string): Promise<Connection> {

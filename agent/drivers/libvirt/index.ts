@@ -1,0 +1,139 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import manifest from '../../../package.json' with { type: 'json' }
+import { type Clock, systemClock } from '../../../src/kernel/index.ts'
+import type { Logger } from '../../../src/platform/log/index.ts'
+import { createImageCache, QemuImgError, qemuImgVersion } from '../../images/index.ts'
+import { createLibvirt, LibvirtUnavailable } from '../../libvirt/index.ts'
+import { type Driver, DriverError } from '../driver.ts'
+import { asDriverErrors } from './failure.ts'
+import { diskCacheMode, guestFiles, removeInterrupted } from './guest-files.ts'
+import { createGuests } from './guests.ts'
+import { readHostFacts, readInventory } from './host.ts'
+import type { LibvirtDriverOptions } from './options.ts'
+import { powerOff, powerOn, reboot } from './power.ts'
+import { type Builder, destroyGuest, spawnGuest } from './spawn.ts'
+import { chooseVirtType } from './virt-type.ts'
+
+export type { LibvirtDriverOptions } from './options.ts'
+
+/**
+ * The driver that runs guests on QEMU through this host's libvirt, with files where Nova has them. It sees only the
+ * domains that it made itself, on a host of this name.
+ *
+ * @throws {TypeError} when `connection_uri` is not one of a local QEMU.
+ */
+export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: Logger; clock?: Clock }): Driver {
+  const { config, log, clock = systemClock } = deps
+  const { host, instances_path } = config
+  const libvirt = createLibvirt({
+    uri: config.libvirt.connection_uri,
+    log,
+    clock,
+    onEvent: (event) => guests.event(event),
+    onConnect: () => void guests.resync(),
+  })
+  const guests = createGuests(libvirt, { host, log })
+  const images = createImageCache({ directory: join(instances_path, '_base'), host, log })
+  const power = { libvirt, guests, clock }
+  let builder: Builder | undefined
+
+  function ready(): Builder {
+    if (!builder) throw new DriverError('The hypervisor is not ready.', { kind: 'unavailable' })
+    return builder
+  }
+
+  async function prepare(): Promise<Builder> {
+    await mkdir(instances_path, { recursive: true, mode: 0o755 })
+    await images.open()
+    await removeInterrupted(instances_path)
+    await qemuImgVersion()
+    const facts = await readHostFacts(libvirt)
+    const virt_type = await chooseVirtType(libvirt, facts, config)
+    const { hypervisor_version, libvirt_version } = facts
+    log.info({ virt_type, libvirt_version, hypervisor_version }, 'guests run on libvirt')
+    const domain_host = {
+      host,
+      version: manifest.version,
+      virt_type,
+      cpu_mode: config.libvirt.cpu_mode,
+      libvirt_version,
+      disk_cache: await diskCacheMode(instances_path),
+      vnc: config.vnc,
+    }
+    return { libvirt, guests, images, instances_path, log, host: domain_host }
+  }
+
+  return {
+    name: 'libvirt',
+
+    async open() {
+      try {
+        builder = await prepare()
+      } catch (error) {
+        throw asMissing(error)
+      }
+    },
+
+    async close() {
+      libvirt.close()
+    },
+
+    inventory: () =>
+      asDriverErrors('The host could not be measured.', async () =>
+        readInventory(libvirt, await readHostFacts(libvirt), { ...ready().host, instances_path }),
+      ),
+
+    guests: () =>
+      asDriverErrors('The guests could not be listed.', async () =>
+        (await guests.list()).map(({ domain, power_state }) => ({ server_id: domain.uuid, power_state })),
+      ),
+
+    spawn: (instance, progress, signal) =>
+      asDriverErrors('The guest could not be built.', () => spawnGuest(ready(), instance, progress, signal)),
+
+    destroy: (serverId) =>
+      asDriverErrors('The guest could not be removed.', () =>
+        destroyGuest({ libvirt, guests, instances_path }, serverId),
+      ),
+
+    powerOn: (serverId) =>
+      asDriverErrors('The guest could not be started.', async () => powerOn(power, await guests.get(serverId))),
+
+    powerOff: (serverId, timeout_s) =>
+      asDriverErrors('The guest could not be stopped.', async () =>
+        powerOff(power, await guests.get(serverId), timeout_s * 1000),
+      ),
+
+    reboot: (serverId, type) =>
+      asDriverErrors('The guest could not be rebooted.', async () => {
+        const soft_s = type === 'SOFT' ? config.libvirt.wait_soft_reboot_seconds : 0
+        await reboot(power, await guests.get(serverId), soft_s * 1000)
+      }),
+
+    powerState: (serverId) =>
+      asDriverErrors('The power state of the guest could not be read.', async () => {
+        const domain = await guests.find(serverId)
+        return domain ? guests.state(domain) : 'nostate'
+      }),
+
+    consoleOutput: (serverId, lines) =>
+      asDriverErrors('The console log of the guest could not be read.', async () => {
+        await guests.get(serverId)
+        return guestFiles(instances_path, serverId).console(lines)
+      }),
+
+    onPower: (callback) => guests.onPower(callback),
+  }
+}
+
+/** What an operator has to see to before guests can run here. */
+function asMissing(cause: unknown): DriverError {
+  if (cause instanceof DriverError) return cause
+  if (cause instanceof LibvirtUnavailable) return new DriverError(cause.message, { kind: 'unavailable', cause })
+  if (cause instanceof QemuImgError) {
+    return new DriverError('qemu-img does not run here; Debian has it in qemu-utils', { kind: 'unavailable', cause })
+  }
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new DriverError(`libvirt cannot be used: ${what}`, { kind: 'unavailable', cause })
+}

@@ -1,0 +1,120 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DriverUnderTest } from '../../agent/drivers/conformance.ts'
+import type { Driver } from '../../agent/drivers/driver.ts'
+import { createLibvirtDriver, type LibvirtDriverOptions } from '../../agent/drivers/libvirt/index.ts'
+import type { ImageSource, Instance } from '../../src/contracts/index.ts'
+import { makeTinyImage } from '../../src/guest-image/index.ts'
+import { newId } from '../../src/kernel/index.ts'
+import { openLogs } from '../../src/platform/log/index.ts'
+import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { type ImageServer, startImageServer } from './image-server.ts'
+
+/** A libvirt driver on a pseudo-host of its own, with the tiny guest as its image. */
+export interface LibvirtDriverLab extends DriverUnderTest {
+  readonly host: LibvirtHost
+  readonly images: ImageServer
+  readonly tiny: ImageSource
+  makeDriver(overrides?: Partial<LibvirtDriverOptions>): Driver
+}
+
+export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
+  const host = await startLibvirtHost()
+  const images = startImageServer()
+  const tiny = images.add(makeTinyImage())
+  const log = openLogs({ log_dir: join(host.instancesDir, '..') }).role('nova-compute')
+  let instances = 0
+
+  const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
+    createLibvirtDriver({
+      log,
+      config: {
+        host: host.name,
+        state_path: join(host.instancesDir, '..'),
+        instances_path: host.instancesDir,
+        libvirt: {
+          connection_uri: `qemu:///system?socket=${host.socket}`,
+          virt_type: 'qemu',
+          cpu_mode: 'host-model',
+          wait_soft_reboot_seconds: 60,
+        },
+        vnc: { enabled: true, server_listen: '127.0.0.1' },
+        ...overrides,
+      },
+    })
+  const driver = makeDriver()
+
+  return {
+    host,
+    images,
+    tiny,
+    driver,
+    makeDriver,
+    reopen: () => makeDriver(),
+    instance: (overrides) => tinyInstance(++instances, tiny, overrides),
+    bad_images: badImages(images),
+    consoleText: () => 'tiny-guest login:',
+
+    async leftovers() {
+      const guests = new Set((await host.virsh('list', '--all', '--uuid')).split('\n').filter(Boolean))
+      const own = await readdir(host.instancesDir)
+      const unfinished = (await readdir(join(host.instancesDir, '_base'))).filter((name) => name.endsWith('.part'))
+      return [...own.filter((name) => name !== '_base' && !guests.has(name)), ...unfinished]
+    },
+
+    async cleanup() {
+      await images.stop()
+      await host.stop()
+    },
+  }
+}
+
+function tinyInstance(number: number, image: ImageSource, overrides: Partial<Instance> = {}): Instance {
+  return {
+    server_id: newId(),
+    instance_name: `instance-${number.toString(16).padStart(8, '0')}`,
+    name: `tiny ${number} <&'">`,
+    hostname: `tiny-${number}`,
+    project_id: 'a'.repeat(32),
+    project_name: 'demo',
+    user_id: 'b'.repeat(32),
+    user_name: 'demo',
+    created_at: '2026-01-02T03:04:05Z',
+    flavor: {
+      id: '42',
+      name: 'm1.nano',
+      vcpus: 1,
+      memory_mb: 16,
+      root_gb: 1,
+      ephemeral_gb: 0,
+      swap_mb: 0,
+      extra_specs: {},
+    },
+    image,
+    vifs: [],
+    ...overrides,
+  }
+}
+
+/** Each is refused, and for a reason of its own. */
+function badImages(images: ImageServer): Record<string, ImageSource> {
+  const tiny = makeTinyImage()
+  const backed = tiny.slice()
+  const header = new DataView(backed.buffer)
+  header.setBigUint64(8, 512n)
+  header.setUint32(16, 11)
+  backed.set(new TextEncoder().encode('/etc/passwd'), 512)
+  const huge = tiny.slice()
+  new DataView(huge.buffer).setBigUint64(24, 2n ** 40n)
+  const torn = tiny.slice(0, tiny.length / 2)
+  return {
+    'a backing file': images.add(backed),
+    'a qcow2 file that is declared raw': images.add(tiny, { disk_format: 'raw' }),
+    'a raw file that is declared qcow2': images.add(makeTinyImage('raw'), { disk_format: 'qcow2' }),
+    'larger than the flavor': images.add(huge),
+    'not what its checksum says': images.add(tiny, { sha512: '0'.repeat(128) }),
+    'longer than announced': images.add(tiny, { size_bytes: tiny.length - 1 }),
+    'a qcow2 file of which half is missing': images.add(torn),
+    'gone from the image service': { ...images.add(tiny), url: images.add(tiny).url.replace(/[^/]+$/, newId()) },
+  }
+}
