@@ -24,18 +24,23 @@ export interface LibvirtOptions {
   /** `[libvirt] connection_uri`. */
   uri: string
   log: Logger
-  onEvent: (event: LibvirtEvent) => void
-  /** Called after each connect, with events flowing again: what happened in between has to be asked for. */
-  onConnect: () => void
+  /** Wants to hear of guests. Then a lost connection is made again without a call. */
+  listener?: LibvirtListener
   clock?: Clock
 }
 
+export interface LibvirtListener {
+  event(event: LibvirtEvent): void
+  /** Called after each connect, with events flowing again: what happened in between has to be asked for. */
+  connected(): void
+}
+
 /**
- * A client that keeps a connection to the daemon, with its events, until it is closed. It connects at the first call.
+ * A client that keeps a connection to the daemon until it is closed. It connects at the first call.
  *
  * @throws {TypeError} when the URI is not one of a local QEMU.
  */
-export function createLibvirt({ uri, log, onEvent, onConnect, clock = systemClock }: LibvirtOptions): Libvirt {
+export function createLibvirt({ uri, log, listener, clock = systemClock }: LibvirtOptions): Libvirt {
   const address = parseConnectionUri(uri, process.env)
   const stop = new AbortController()
   let current: Connection | undefined
@@ -64,20 +69,20 @@ export function createLibvirt({ uri, log, onEvent, onConnect, clock = systemCloc
   async function connectTo(path: string): Promise<Connection> {
     let lost: Error | undefined
     const opened = await openConnection(path, address.name, {
-      event: onEvent,
+      event: listener && ((event) => listener.event(event)),
       closed(reason) {
         lost = reason
         if (!current || stop.signal.aborted) return
         current = undefined
         log.warn({ err: reason }, 'lost the connection to libvirt')
-        void reconnect()
+        if (listener) void reconnect()
       },
     })
     if (stop.signal.aborted) opened.close()
     if (lost) throw lost
     current = opened
     log.info({ socket: path }, 'connected to libvirt')
-    onConnect()
+    listener?.connected()
     return opened
   }
 

@@ -37,7 +37,8 @@ export interface Connection {
 }
 
 export interface ConnectionHandlers {
-  event(event: LibvirtEvent): void
+  /** Without it, libvirt is not asked for events. */
+  event?: ((event: LibvirtEvent) => void) | undefined
   /** Called once, whoever ended it. */
   closed(reason: Error): void
 }
@@ -49,7 +50,7 @@ interface Call {
 }
 
 /**
- * Connects to a daemon's unix socket, opens the hypervisor `uri` there and asks for its events.
+ * Connects to a daemon's unix socket, opens the hypervisor `uri` there and asks for events.
  *
  * @throws {LibvirtUnavailable} nobody listens, or it wants an authentication that only a person can give.
  */
@@ -60,7 +61,7 @@ export async function openConnection(path: string, uri: string, handlers: Connec
     const { types } = await link.call('authList', {}, within)
     if (types.some((type) => type !== 0)) throw new LibvirtUnavailable(`${path}: libvirt asks for authentication`)
     await link.call('connectOpen', { name: uri, flags: 0 }, within)
-    for (const { eventId } of Object.values(events)) {
+    for (const { eventId } of handlers.event ? Object.values(events) : []) {
       await link.call('connectDomainEventCallbackRegisterAny', { eventId, dom: null }, within)
     }
   } catch (error) {
@@ -161,7 +162,7 @@ async function openLink(path: string, handlers: ConnectionHandlers): Promise<Con
   function receiveEvent(frame: Frame): void {
     for (const [event, { number, message }] of Object.entries(events)) {
       if (number !== frame.procedure) continue
-      handlers.event({ event, message: decode(message as Codec<unknown>, frame.payload) } as LibvirtEvent)
+      handlers.event?.({ event, message: decode(message as Codec<unknown>, frame.payload) } as LibvirtEvent)
     }
   }
 

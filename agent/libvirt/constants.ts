@@ -10,21 +10,10 @@ export const DomainState = {
   pmsuspended: 7,
 } as const
 
-export const ShutoffReason = { crashed: 3, saved: 5, failed: 6 } as const
+export const ShutoffReason = { crashed: 3, failed: 6 } as const
 
-export const LifecycleEvent = {
-  defined: 0,
-  undefined: 1,
-  started: 2,
-  suspended: 3,
-  resumed: 4,
-  stopped: 5,
-  shutdown: 6,
-  pmsuspended: 7,
-  crashed: 8,
-} as const
-
-export const StoppedDetail = { crashed: 2, saved: 4, failed: 5 } as const
+/** Of lifecycle events; the others tell of a new state. */
+export const LifecycleEvent = { defined: 0, undefined: 1 } as const
 
 /** Managed save, snapshot metadata, NVRAM and checkpoint metadata go with the definition. */
 export const UNDEFINE_ALL = 1 | 2 | 4 | 16

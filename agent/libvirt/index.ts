@@ -1,4 +1,4 @@
-export { createLibvirt, type Libvirt, type LibvirtOptions } from './client.ts'
+export { createLibvirt, type Libvirt, type LibvirtListener, type LibvirtOptions } from './client.ts'
 export * from './constants.ts'
 export { isLibvirtError, LibvirtError, type LibvirtErrorCode, LibvirtUnavailable } from './errors.ts'
 export type { Domain, LibvirtEvent } from './protocol.ts'

@@ -106,7 +106,9 @@ function badImages(images: ImageServer): Record<string, ImageSource> {
   backed.set(new TextEncoder().encode('/etc/passwd'), 512)
   const huge = tiny.slice()
   new DataView(huge.buffer).setBigUint64(24, 2n ** 40n)
-  const torn = tiny.slice(0, tiny.length / 2)
+  const torn = tiny.slice()
+  const tables = new DataView(torn.buffer)
+  tables.setBigUint64(Number(tables.getBigUint64(40)), 0xffff_ffff_ffffn)
   return {
     'a backing file': images.add(backed),
     'a qcow2 file that is declared raw': images.add(tiny, { disk_format: 'raw' }),
@@ -114,7 +116,7 @@ function badImages(images: ImageServer): Record<string, ImageSource> {
     'larger than the flavor': images.add(huge),
     'not what its checksum says': images.add(tiny, { sha512: '0'.repeat(128) }),
     'longer than announced': images.add(tiny, { size_bytes: tiny.length - 1 }),
-    'a qcow2 file of which half is missing': images.add(torn),
+    'a qcow2 file whose tables lead nowhere': images.add(torn),
     'gone from the image service': { ...images.add(tiny), url: images.add(tiny).url.replace(/[^/]+$/, newId()) },
   }
 }

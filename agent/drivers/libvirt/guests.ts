@@ -10,7 +10,6 @@ import {
   METADATA_ELEMENT,
   ShutoffReason,
   STATS_STATE,
-  StoppedDetail,
 } from '../../libvirt/index.ts'
 import { DriverError, type GuestState } from '../driver.ts'
 import { GUEST_NAMESPACE } from './domain-xml.ts'
@@ -30,8 +29,10 @@ export interface Guests {
   get(serverId: string): Promise<Domain>
   list(): Promise<Guest[]>
   state(domain: Domain): Promise<PowerState>
-  /** Takes libvirt's events, in their order. */
+  /** Takes libvirt's events. An event only says where to look: by the time it is read the guest may be further. */
   event(event: LibvirtEvent): void
+  /** Tells of a guest that a verb has just started or ended, so that this is known when the verb returns. */
+  look(domain: Domain): Promise<void>
   /** Reports what has changed unseen while there was no connection. */
   resync(): Promise<void>
   /** Settles when the power state of some guest has changed. */
@@ -45,7 +46,7 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
   const reported = new Map<string, PowerState>()
   const callbacks: ((guest: GuestState) => void)[] = []
   let next = Promise.withResolvers<void>()
-  // Whose a domain is may have to be asked, and what happened to it must still be told in order.
+  // To look at a guest is to ask libvirt; what is found is still told in order.
   let events: Promise<void> = Promise.resolve()
 
   async function isOurs(dom: Domain): Promise<boolean> {
@@ -64,19 +65,35 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
     next = Promise.withResolvers<void>()
   }
 
-  async function lifecycle({ dom, event, detail }: LifecycleMessage): Promise<void> {
-    if (event === LifecycleEvent.defined || event === LifecycleEvent.undefined) {
-      ours.delete(dom.uuid)
-      if (event === LifecycleEvent.undefined) reported.delete(dom.uuid)
-      return
+  async function look(dom: Domain): Promise<void> {
+    if (!(await isOurs(dom))) return
+    try {
+      report(dom.uuid, await state(dom))
+    } catch (error) {
+      if (!isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) throw error
+      if (reported.has(dom.uuid)) report(dom.uuid, 'shutdown')
     }
-    const power_state = stateAfter(event, detail)
-    if (power_state && (await isOurs(dom))) report(dom.uuid, power_state)
+  }
+
+  async function lifecycle(dom: Domain, event: number): Promise<void> {
+    if (event === LifecycleEvent.undefined) {
+      ours.delete(dom.uuid)
+      reported.delete(dom.uuid)
+    } else if (event === LifecycleEvent.defined) {
+      ours.delete(dom.uuid)
+    } else {
+      await look(dom)
+    }
   }
 
   function inOrder(what: string, work: () => Promise<void>): Promise<void> {
-    events = events.then(work).catch((error: unknown) => log.warn({ err: error }, `lost ${what} from libvirt`))
+    events = events.then(work).catch((error: unknown) => log.warn({ err: error }, `missed ${what}`))
     return events
+  }
+
+  async function state(dom: Domain): Promise<PowerState> {
+    const { state, reason } = await libvirt.call('domainGetState', { dom, flags: 0 })
+    return powerState(state, reason)
   }
 
   async function find(serverId: string): Promise<Domain | null> {
@@ -111,18 +128,16 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
       return domain
     },
 
-    async state(dom) {
-      const { state, reason } = await libvirt.call('domainGetState', { dom, flags: 0 })
-      return powerState(state, reason)
-    },
+    state,
+    look,
 
     event({ event, message }) {
-      if (event === 'lifecycle') void inOrder('an event', () => lifecycle(message))
+      if (event === 'lifecycle') void inOrder('an event of a guest', () => lifecycle(message.dom, message.event))
       else log.debug({ instance: message.dom.uuid }, 'the guest rebooted')
     },
 
     resync: () =>
-      inOrder('the states of guests', async () => {
+      inOrder('what happened to guests without a connection', async () => {
         ours.clear()
         for (const { domain, power_state } of await list()) {
           if (reported.has(domain.uuid)) report(domain.uuid, power_state)
@@ -134,8 +149,6 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
     onPower: (callback) => void callbacks.push(callback),
   }
 }
-
-type LifecycleMessage = (LibvirtEvent & { event: 'lifecycle' })['message']
 
 /** The host that a domain was made for, or null when no driver of ours made it. */
 async function markOf(libvirt: Libvirt, dom: Domain): Promise<string | null> {
@@ -164,23 +177,4 @@ function powerState(state: number, reason: number): PowerState {
   const died = reason === ShutoffReason.crashed || reason === ShutoffReason.failed
   if (state === DomainState.shutoff && died) return 'crashed'
   return states[state] ?? 'nostate'
-}
-
-/** The state that an event leads to, or null where it leads to none. */
-function stateAfter(event: number, detail: number): PowerState | null {
-  switch (event) {
-    case LifecycleEvent.started:
-    case LifecycleEvent.resumed:
-      return 'running'
-    case LifecycleEvent.suspended:
-      return 'paused'
-    case LifecycleEvent.pmsuspended:
-      return 'suspended'
-    case LifecycleEvent.crashed:
-      return 'crashed'
-    case LifecycleEvent.stopped:
-      return detail === StoppedDetail.crashed || detail === StoppedDetail.failed ? 'crashed' : 'shutdown'
-    default:
-      return null
-  }
 }

@@ -26,16 +26,17 @@ export type { LibvirtDriverOptions } from './options.ts'
 export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: Logger; clock?: Clock }): Driver {
   const { config, log, clock = systemClock } = deps
   const { host, instances_path } = config
+  const uri = config.libvirt.connection_uri
   const libvirt = createLibvirt({
-    uri: config.libvirt.connection_uri,
+    uri,
     log,
     clock,
-    onEvent: (event) => guests.event(event),
-    onConnect: () => void guests.resync(),
+    listener: { event: (event) => guests.event(event), connected: () => void guests.resync() },
   })
+  const slow = createLibvirt({ uri, log, clock })
   const guests = createGuests(libvirt, { host, log })
   const images = createImageCache({ directory: join(instances_path, '_base'), host, log })
-  const power = { libvirt, guests, clock }
+  const power = { libvirt, slow, guests, clock }
   let builder: Builder | undefined
 
   function ready(): Builder {
@@ -61,7 +62,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
       disk_cache: await diskCacheMode(instances_path),
       vnc: config.vnc,
     }
-    return { libvirt, guests, images, instances_path, log, host: domain_host }
+    return { slow, guests, images, instances_path, log, host: domain_host }
   }
 
   return {
@@ -77,6 +78,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
 
     async close() {
       libvirt.close()
+      slow.close()
     },
 
     inventory: () =>
@@ -94,7 +96,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
 
     destroy: (serverId) =>
       asDriverErrors('The guest could not be removed.', () =>
-        destroyGuest({ libvirt, guests, instances_path }, serverId),
+        destroyGuest({ slow, guests, instances_path }, serverId),
       ),
 
     powerOn: (serverId) =>

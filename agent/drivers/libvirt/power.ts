@@ -15,6 +15,8 @@ const POLL_MS = 1_000
 
 export interface Power {
   readonly libvirt: Libvirt
+  /** For calls that take as long as QEMU takes: nothing else waits behind them there. */
+  readonly slow: Libvirt
   readonly guests: Guests
   readonly clock: Clock
 }
@@ -22,16 +24,17 @@ export interface Power {
 /** There is no QEMU process behind the domain. */
 export const ended = (state: PowerState): boolean => state === 'shutdown' || state === 'crashed'
 
-export async function startGuest(libvirt: Libvirt, dom: Domain): Promise<void> {
-  await libvirt.call('domainCreateWithFlags', { dom, flags: 0 }, { deadline_ms: START_DEADLINE_MS })
+export async function startGuest({ slow, guests }: Pick<Power, 'slow' | 'guests'>, dom: Domain): Promise<void> {
+  await slow.call('domainCreateWithFlags', { dom, flags: 0 }, { deadline_ms: START_DEADLINE_MS })
+  await guests.look(dom)
 }
 
 /** Ends QEMU at once; a guest that has ended already is fine. */
-export async function endGuest(libvirt: Libvirt, dom: Domain): Promise<void> {
+export async function endGuest({ slow, guests }: Pick<Power, 'slow' | 'guests'>, dom: Domain): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await libvirt.call('domainDestroyFlags', { dom, flags: 0 }, { deadline_ms: END_DEADLINE_MS })
-      return
+      await slow.call('domainDestroyFlags', { dom, flags: 0 }, { deadline_ms: END_DEADLINE_MS })
+      return await guests.look(dom)
     } catch (error) {
       if (isLibvirtError(error, 'VIR_ERR_OPERATION_INVALID', 'VIR_ERR_NO_DOMAIN')) return
       // QEMU that waits for a slow disk cannot be killed yet.
@@ -40,21 +43,21 @@ export async function endGuest(libvirt: Libvirt, dom: Domain): Promise<void> {
   }
 }
 
-export async function powerOn({ libvirt, guests }: Power, dom: Domain): Promise<void> {
-  const state = await guests.state(dom)
-  if (state === 'paused') await libvirt.call('domainResume', { dom })
-  else if (ended(state)) await startGuest(libvirt, dom)
+export async function powerOn(power: Power, dom: Domain): Promise<void> {
+  const state = await power.guests.state(dom)
+  if (state === 'paused') await power.libvirt.call('domainResume', { dom })
+  else if (ended(state)) await startGuest(power, dom)
 }
 
 export async function powerOff(power: Power, dom: Domain, timeout_ms: number): Promise<void> {
   if (await shutDown(power, dom, timeout_ms)) return
-  await endGuest(power.libvirt, dom)
+  await endGuest(power, dom)
 }
 
 /** By ACPI first where it is soft. Ends with a guest that has started anew. */
 export async function reboot(power: Power, dom: Domain, soft_ms: number): Promise<void> {
   await powerOff(power, dom, soft_ms)
-  await startGuest(power.libvirt, dom)
+  await startGuest(power, dom)
 }
 
 /** Presses the guest's power button, and waits for it to stop. @returns whether it has. */

@@ -13,7 +13,8 @@ const DEFINE_DEADLINE_MS = 60_000
 
 /** What building a guest takes of the host. */
 export interface Builder {
-  readonly libvirt: Libvirt
+  /** The connection for calls that take long. */
+  readonly slow: Libvirt
   readonly guests: Guests
   readonly images: ImageCache
   readonly instances_path: string
@@ -28,7 +29,7 @@ export async function spawnGuest(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const { libvirt, guests, log } = builder
+  const { guests, log } = builder
   const existing = await guests.find(instance.server_id)
   if (existing && !ended(await guests.state(existing))) return
   const enter = (stage: SpawnStage): void => {
@@ -39,7 +40,7 @@ export async function spawnGuest(
     // A guest that is defined has its disk: an earlier build got as far as that.
     const domain = existing ?? (await defineGuest(builder, instance, enter, signal))
     enter('start')
-    await startGuest(libvirt, domain)
+    await startGuest(builder, domain)
     signal.throwIfAborted()
   } catch (error) {
     await destroyGuest(builder, instance.server_id).catch((err: unknown) =>
@@ -60,7 +61,7 @@ async function defineGuest(
   enter: (stage: SpawnStage) => void,
   signal: AbortSignal,
 ): Promise<Domain> {
-  const { libvirt, images, instances_path, host } = builder
+  const { slow, images, instances_path, host } = builder
   const { image, flavor } = instance
   if (!image) throw new DriverError('A server without an image has no disk to boot from.', { kind: 'bad_image' })
   enter('image')
@@ -72,18 +73,19 @@ async function defineGuest(
   enter('define')
   const xml = domainXml(instance, host, files)
   await files.keepXml(xml)
-  return (await libvirt.call('domainDefineXmlFlags', { xml, flags: 0 }, { deadline_ms: DEFINE_DEADLINE_MS })).dom
+  return (await slow.call('domainDefineXmlFlags', { xml, flags: 0 }, { deadline_ms: DEFINE_DEADLINE_MS })).dom
 }
 
 /** The driver's `destroy`. */
 export async function destroyGuest(
-  { libvirt, guests, instances_path }: Pick<Builder, 'libvirt' | 'guests' | 'instances_path'>,
+  builder: Pick<Builder, 'slow' | 'guests' | 'instances_path'>,
   serverId: string,
 ): Promise<void> {
+  const { slow, guests, instances_path } = builder
   const dom = await guests.find(serverId)
   if (dom) {
-    await endGuest(libvirt, dom)
-    await libvirt.call('domainUndefineFlags', { dom, flags: UNDEFINE_ALL }).catch((error: unknown) => {
+    await endGuest(builder, dom)
+    await slow.call('domainUndefineFlags', { dom, flags: UNDEFINE_ALL }).catch((error: unknown) => {
       if (!isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) throw error
     })
   }
