@@ -23,7 +23,7 @@ const SECRET_KEY = /pass(word|wd)?$|passphrase|secret|token|authorization|cookie
 /** A password within a URL, as transport_url and connection have it. */
 const SECRET_IN_URL = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@/]+@/gi
 const SECRET_IN_TEXT =
-  /\b(x-(?:auth|subject|service)-token|x-image-grant|authorization|password|admin_?pass|secret)(["']?\s*[:=]\s*["']?)[^\s"',;&}]+/gi
+  /(token|x-image-grant|authorization|password|admin_?pass|secret)(["']?\s*[:=]\s*["']?)(?:bearer |basic )?[^\s"',;&}]+/gi
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g
 
