@@ -1,0 +1,201 @@
+import { Type as T } from '@sinclair/typebox'
+import { at, behaviour, readHistory, request, view } from './changes.ts'
+import type { FlavorSource } from './views/flavors.ts'
+import type { HypervisorSource } from './views/hypervisors.ts'
+import type { LimitsSource } from './views/limits.ts'
+import type { ServerSource } from './views/servers.ts'
+import type { ServiceSource } from './views/services.ts'
+import { CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
+import * as older from './older.ts'
+import { BlockDeviceOf, Hostname, NetworksOf, Personality, ServerSortKey } from './server-fields.ts'
+
+/**
+ * What each microversion changed, for all that this API has. The handlers, schemas and views know the newest form only,
+ * up to 2.104; `MAX_VERSION` says how much of it is offered. Source: Nova's REST API version history.
+ */
+export const history = [
+  at('2.2', view('keypair', 'keypair.created', 'keypair.listed').gains('type'), request('keypair.create').gains('type')),
+  at(
+    '2.3',
+    view<ServerSource>('server').gains(
+      'OS-EXT-SRV-ATTR:reservation_id',
+      'OS-EXT-SRV-ATTR:launch_index',
+      'OS-EXT-SRV-ATTR:kernel_id',
+      'OS-EXT-SRV-ATTR:ramdisk_id',
+      'OS-EXT-SRV-ATTR:root_device_name',
+      'OS-EXT-SRV-ATTR:user_data',
+      'OS-EXT-SRV-ATTR:hostname',
+    ),
+    view<ServerSource>('server').reshapes('os-extended-volumes:volumes_attached', older.volumesWithoutDeletion),
+  ),
+  at('2.5', behaviour('filter-by-ip6')),
+  at('2.7', behaviour('public-flavor-takes-no-access')),
+  at('2.9', view('server', 'server.updated').gains('locked')),
+  at(
+    '2.10',
+    request('keypair.create').gains('user_id'),
+    request('keypairs').gains('user_id'),
+    request('keypair').gains('user_id'),
+  ),
+  at(
+    '2.11',
+    view('service').gains('forced_down'),
+    request('service.change').gains('forced_down'),
+    behaviour('services-are-forced-down'),
+  ),
+  at('2.16', view('server', 'server.updated').gains('host_status'), behaviour('host-status')),
+  at(
+    '2.19',
+    view('server', 'server.updated').gains('description'),
+    request('server.create').gains('description'),
+    request('server.update').gains('description'),
+    behaviour('description-is-its-own'),
+  ),
+  at('2.21', behaviour('actions-of-deleted-servers')),
+  at(
+    '2.26',
+    view('server', 'server.updated').gains('tags'),
+    request('servers').gains('tags', 'tags-any', 'not-tags', 'not-tags-any'),
+  ),
+  at('2.28', view('hypervisor').reshapes('cpu_info', (info) => JSON.stringify(info))),
+  at(
+    '2.32',
+    request('server.create').reshapes({
+      networks: NetworksOf({ tag: false, strict: false }),
+      block_device_mapping_v2: BlockDeviceOf({ tag: false, volume_type: false }),
+    }),
+  ),
+  at(
+    '2.33',
+    request('server.create').reshapes({ block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: false }) }),
+    request('hypervisors').gains('limit', 'marker'),
+    behaviour('hypervisors-in-pages'),
+  ),
+  at('2.35', request('keypairs').gains('limit', 'marker'), behaviour('keypairs-in-pages')),
+  at(
+    '2.36',
+    view<LimitsSource>('limits').loses({
+      maxTotalFloatingIps: older.unlimited,
+      totalFloatingIpsUsed: older.nothing,
+      maxSecurityGroups: older.unlimited,
+      totalSecurityGroupsUsed: older.nothing,
+      maxSecurityGroupRules: older.unlimited,
+    }),
+    view('quota_set').loses(older.networkQuotas),
+    view('quota_set.detail').loses(older.networkQuotaDetails),
+    request('quota.update').loses(older.networkQuotaFields),
+  ),
+  at(
+    '2.37',
+    request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) }),
+    behaviour('networks-must-be-said'),
+  ),
+  at('2.38', behaviour('unknown-status-is-refused')),
+  at('2.39', view<LimitsSource>('limits').loses({ maxImageMeta: (limits) => limits.metadata_items })),
+  at(
+    '2.42',
+    request('server.create').reshapes({
+      networks: NetworksOf({ tag: false, strict: true }),
+      block_device_mapping_v2: BlockDeviceOf({ tag: false, volume_type: false }),
+    }),
+  ),
+  at('2.47', view<ServerSource>('server', 'server.updated').reshapes('flavor', older.flavorReference)),
+  at('2.51', behaviour('own-action-events')),
+  at('2.52', request('server.create').gains('tags')),
+  at(
+    '2.53',
+    view<ServiceSource>('service').reshapes('id', (_uuid, { service }) => service.id),
+    view<HypervisorSource>('hypervisor', 'hypervisor.brief').reshapes('id', (_uuid, { host }) => host.id),
+    view<HypervisorSource>('hypervisor').reshapes('service', older.serviceByNumber),
+    request('hypervisors').gains('hypervisor_hostname_pattern', 'with_servers'),
+    request('hypervisors').closes(),
+    request('hypervisors').reshapes({ limit: Many(CountText), marker: Many(T.String()) }),
+    request('hypervisor').gains('with_servers'),
+    request('hypervisor').closes(),
+    behaviour('hosts-by-uuid'),
+  ),
+  at('2.55', view('flavor', 'flavor.brief').gains('description'), request('flavor.create').gains('description')),
+  at(
+    '2.57',
+    view('limits').loses({ maxPersonality: older.injectedFiles, maxPersonalitySize: older.injectedFileBytes }),
+    view('quota_set').loses(older.injectionQuotas),
+    view('quota_set.detail').loses(older.injectionQuotaDetails),
+    request('quota.update').loses(older.injectionQuotaFields),
+    request('server.create').loses({ personality: Personality }),
+  ),
+  at(
+    '2.58',
+    view('action', 'action.listed').gains('updated_at'),
+    request('actions').gains('limit', 'marker', 'changes-since'),
+    request('actions').closes(),
+    behaviour('actions-in-pages'),
+  ),
+  at('2.61', view<FlavorSource>('flavor').gains('extra_specs')),
+  at('2.62', view('action.event').gains('hostId', 'host')),
+  at(
+    '2.63',
+    view('server', 'server.updated').gains('trusted_image_certificates'),
+    request('server.create').gains('trusted_image_certificates'),
+  ),
+  at('2.66', request('servers').gains('changes-before'), request('actions').gains('changes-before')),
+  at(
+    '2.67',
+    request('server.create').reshapes({ block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: false }) }),
+  ),
+  at('2.71', view('server', 'server.updated').gains('server_groups')),
+  at(
+    '2.73',
+    view('server', 'server.updated').gains('locked_reason'),
+    request('server.lock').reshapes({ lock: T.Unknown() }),
+    behaviour('lock-takes-a-reason'),
+    request('servers').gains('locked'),
+    request('servers').reshapes({ sort_key: Many(ServerSortKey({ locked: false, legacy: true })) }),
+  ),
+  at('2.74', request('server.create').gains('host', 'hypervisor_hostname')),
+  at(
+    '2.75',
+    view('server.updated').gains(...older.NOT_IN_UPDATED),
+    view('server.updated').reshapes('addresses', older.addressesWithoutType),
+    view('flavor').reshapes('swap', older.blankForZero),
+    view('hypervisor', 'hypervisor.brief').reshapes('servers', older.absentWhenEmpty),
+    request('servers').reshapes({ sort_key: Many(ServerSortKey({ locked: true, legacy: true })) }),
+    ...['servers', 'flavors', 'keypairs', 'keypair', 'limits', 'quota', 'services'].map((name) => request(name).closes()),
+  ),
+  at('2.83', behaviour('everybody-filters')),
+  at('2.84', view('action.event').gains('details')),
+  at('2.86', behaviour('extra-specs-are-checked')),
+  at(
+    '2.88',
+    view('hypervisor').gains('uptime'),
+    view<HypervisorSource>('hypervisor').loses(older.hypervisorUse),
+  ),
+  at(
+    '2.90',
+    view('server').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),
+    view('server.updated').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),
+    request('server.create').gains('hostname'),
+    request('server.update').gains('hostname'),
+    behaviour('filter-by-hostname'),
+  ),
+  at('2.92', request('keypair.create').reshapes({ name: PlainKeypairName, public_key: T.Optional(T.String()) })),
+  at(
+    '2.94',
+    request('server.create').reshapes({ hostname: T.Optional(Hostname) }),
+    request('server.update').reshapes({ hostname: T.Optional(Hostname) }),
+  ),
+  at('2.96', view('server', 'server.updated').gains('pinned_availability_zone')),
+  at('2.98', view('server', 'server.updated').reshapes('image', older.imageWithoutProperties)),
+  at(
+    '2.102',
+    view<FlavorSource>('flavor').loses({
+      rxtx_factor: (flavor) => flavor.rxtx_factor,
+      'OS-FLV-DISABLED:disabled': (flavor) => flavor.disabled,
+    }),
+    request('flavor.create').loses({ rxtx_factor: T.Optional(RxtxFactor) }),
+    request('flavors').gains('name'),
+    request('flavors').reshapes({ sort_key: Many(FlavorSortKey({ rxtx: true })) }),
+  ),
+  at('2.104', request('server.update').gains('pinned_availability_zone')),
+]
+
+export const changes = readHistory(history)

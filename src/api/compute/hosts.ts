@@ -1,0 +1,272 @@
+import { Type as T } from '@sinclair/typebox'
+import type { Compute, HypervisorState, ServiceState } from '../../compute/index.ts'
+import { badRequest, isUuid, notFound, Problem } from '../../kernel/index.ts'
+import { Bool, boolean, CountText, Fqdn, Many, Once } from './fields.ts'
+import { usedMemory } from './older.ts'
+import { pageOf, paged } from './paging.ts'
+import { type Asked, bodyShape, queryShape, type Req, resource, route } from './route.ts'
+import { hypervisorBrief, hypervisorView } from './views/hypervisors.ts'
+import { serviceView, zoneDetail, zoneView } from './views/services.ts'
+
+const ServicesQuery = queryShape('services', {
+  host: Many(T.String({ maxLength: 255 })),
+  binary: Many(T.String({ maxLength: 255 })),
+})
+
+const Reason = T.String({ minLength: 1, maxLength: 255 })
+
+/** Until 2.53 a service is named in the body, and what shall happen to it in the path. */
+const NamedChange = bodyShape(
+  'service.change',
+  {
+    host: Fqdn,
+    binary: T.String({ minLength: 1, maxLength: 255 }),
+    disabled_reason: T.Optional(Reason),
+    forced_down: T.Optional(Bool),
+  },
+  (inner) => inner,
+)
+
+const ServiceUpdate = bodyShape(
+  'service.update',
+  {
+    status: T.Optional(T.Union([T.Literal('enabled'), T.Literal('disabled')])),
+    disabled_reason: T.Optional(Reason),
+    forced_down: T.Optional(Bool),
+  },
+  (inner) => inner,
+)
+
+const WithServers = Once(T.String({ maxLength: 10 }))
+
+const HypervisorsQuery = queryShape('hypervisors', {
+  limit: Once(CountText),
+  marker: Once(T.String({ maxLength: 255 })),
+  hypervisor_hostname_pattern: Once(Fqdn),
+  with_servers: WithServers,
+})
+const HypervisorQuery = queryShape('hypervisor', { with_servers: WithServers })
+type HypervisorsQuery = ReturnType<ReturnType<typeof HypervisorsQuery.at>>
+
+/** The operator's side: services, hypervisors and availability zones. */
+export function hosts({ hosts }: Compute, { maxLimit }: { maxLimit: number }) {
+  return resource('hosts', [
+    route('GET', '/os-availability-zone', {
+      policy: 'os_compute_api:os-availability-zone:list',
+      ok: 200,
+      handle: async ({ as }) => ({
+        availabilityZoneInfo: (await hosts.zones({ internal: false })).map((zone) => as(zoneView, zone)),
+      }),
+    }),
+
+    route('GET', '/os-availability-zone/detail', {
+      policy: 'os_compute_api:os-availability-zone:detail',
+      ok: 200,
+      handle: async ({ as }) => ({
+        availabilityZoneInfo: (await hosts.zones({ internal: true })).map((zone) => as(zoneDetail, zone)),
+      }),
+    }),
+
+    route('GET', '/os-services', {
+      policy: 'os_compute_api:os-services:list',
+      query: ServicesQuery,
+      ok: 200,
+      async handle({ query, as }) {
+        const [host, binary] = [query.host?.at(-1), query.binary?.at(-1)]
+        const found = await hosts.services({ ...(host ? { host } : {}), ...(binary ? { binary } : {}) })
+        return { services: found.map((service) => as(serviceView, service)) }
+      },
+    }),
+
+    route('PUT', '/os-services/:id', {
+      until: '2.52',
+      policy: 'os_compute_api:os-services:update',
+      body: NamedChange,
+      ok: 200,
+      handle: ({ params, body, does }) => {
+        const change = NAMED_CHANGES[params.id!]
+        if (!change || (params.id === 'force-down' && !does('services-are-forced-down'))) throw notFound('Unknown action')
+        const { changes, answer } = change(body)
+        return hosts
+          .changeNamed(body.host, body.binary, changes)
+          .then((state) => ({ service: { host: body.host, binary: body.binary, ...answer(state) } }))
+      },
+    }),
+
+    route('PUT', '/os-services/:id', {
+      since: '2.53',
+      policy: 'os_compute_api:os-services:update',
+      body: ServiceUpdate,
+      ok: { '2.53': 200 },
+      async handle({ params, body, as }) {
+        if (!isUuid(params.id!)) throw badRequest('Invalid uuid for the service.')
+        const { status, disabled_reason, forced_down } = body
+        if (disabled_reason !== undefined && status !== 'disabled') {
+          throw badRequest("Specifying disabled_reason requires that status is 'disabled'.")
+        }
+        if (status === undefined && forced_down === undefined) {
+          throw badRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+        }
+        const { service } = await hosts.showService(params.id!)
+        const state = await hosts.changeNamed(service.host, service.binary_name, {
+          ...(status === undefined
+            ? {}
+            : { disabled: status === 'disabled', disabled_reason: status === 'disabled' ? (disabled_reason ?? null) : null }),
+          ...(forced_down === undefined ? {} : { forced_down: boolean(forced_down) }),
+        })
+        return { service: as(serviceView, state) }
+      },
+    }),
+
+    route('GET', '/os-hypervisors', {
+      policy: 'os_compute_api:os-hypervisors:list',
+      query: HypervisorsQuery,
+      ok: 200,
+      handle: (req) => list(req, hypervisorBrief),
+    }),
+
+    route('GET', '/os-hypervisors/detail', {
+      policy: 'os_compute_api:os-hypervisors:list-detail',
+      query: HypervisorsQuery,
+      ok: 200,
+      handle: (req) => list(req, hypervisorView),
+    }),
+
+    route('GET', '/os-hypervisors/statistics', {
+      until: '2.87',
+      policy: 'os_compute_api:os-hypervisors:statistics',
+      ok: 200,
+      handle: async () => ({ hypervisor_statistics: statistics(await hosts.hypervisors()) }),
+    }),
+
+    route('GET', '/os-hypervisors/:id', {
+      policy: 'os_compute_api:os-hypervisors:show',
+      query: HypervisorQuery,
+      ok: 200,
+      async handle(req) {
+        const found = await byId(req)
+        const [shown] = wantsServers(req.query) ? await hosts.withServers([found]) : [found]
+        return { hypervisor: req.as(hypervisorView, shown!) }
+      },
+    }),
+
+    route('GET', '/os-hypervisors/:id/uptime', {
+      until: '2.87',
+      policy: 'os_compute_api:os-hypervisors:uptime',
+      ok: 200,
+      async handle(req) {
+        await byId(req)
+        throw new Problem('not_implemented', 'The requested functionality is not supported.')
+      },
+    }),
+
+    route('GET', '/os-hypervisors/:id/search', {
+      until: '2.52',
+      policy: 'os_compute_api:os-hypervisors:search',
+      ok: 200,
+      handle: async ({ params, as }) => ({
+        hypervisors: (await named(params.id!)).map((state) => as(hypervisorBrief, state)),
+      }),
+    }),
+
+    route('GET', '/os-hypervisors/:id/servers', {
+      until: '2.52',
+      policy: 'os_compute_api:os-hypervisors:servers',
+      ok: 200,
+      handle: async ({ params, as }) => ({
+        hypervisors: (await hosts.withServers(await named(params.id!))).map((state) => as(hypervisorBrief, state)),
+      }),
+    }),
+  ])
+
+  /** Hypervisors with `part` in their name; there must be one. */
+  async function named(part: string): Promise<HypervisorState[]> {
+    const found = (await hosts.hypervisors()).filter(({ host }) => host.node.includes(part))
+    if (found.length === 0) throw notFound(`No hypervisor matching '${part}' could be found.`)
+    return found
+  }
+
+  async function byId({ params, does }: Asked): Promise<HypervisorState> {
+    const id = params.id!
+    if (does('hosts-by-uuid') ? isUuid(id) : /^\d+$/.test(id)) return hosts.hypervisor(id)
+    if (does('hosts-by-uuid')) throw badRequest(`Invalid uuid ${id.slice(0, 64)}`)
+    throw notFound(`Hypervisor with ID '${id}' could not be found.`)
+  }
+
+  async function list(req: Req<null, HypervisorsQuery>, view: typeof hypervisorView) {
+    const pattern = req.query.hypervisor_hostname_pattern?.[0]
+    const inPages = req.does('hypervisors-in-pages')
+    const { limit, marker } = pageOf(req.query, maxLimit)
+    if (pattern !== undefined && (req.query.limit || marker !== null)) {
+      throw badRequest('Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.')
+    }
+    const all = pattern === undefined ? await hosts.hypervisors() : await named(pattern)
+    const idOf = ({ host }: HypervisorState): string => (req.does('hosts-by-uuid') ? host.uuid : String(host.id))
+    let from = 0
+    if (inPages && marker !== null) {
+      from = all.findIndex((state) => idOf(state) === marker) + 1
+      if (from === 0) throw badRequest(`marker [${marker}] not found`)
+    }
+    const page = inPages ? all.slice(from, from + limit) : all
+    const items = wantsServers(req.query) ? await hosts.withServers(page) : page
+    return paged(req, 'hypervisors', items, { view, page: inPages ? { limit, marker } : null, marker: idOf })
+  }
+}
+
+function wantsServers({ with_servers }: { readonly with_servers?: readonly string[] }): boolean {
+  const word = with_servers?.at(-1)
+  if (word === undefined) return false
+  if (/^(true|1|on|yes)$/i.test(word)) return true
+  if (/^(false|0|off|no)$/i.test(word)) return false
+  throw badRequest(`Invalid input for query parameters with_servers. Value: ${word}. It is not a boolean.`)
+}
+
+type NamedBody = ReturnType<ReturnType<typeof NamedChange.at>>
+interface Change {
+  readonly changes: Parameters<Compute['hosts']['changeNamed']>[2]
+  readonly answer: (state: ServiceState) => Record<string, unknown>
+}
+
+/** Until 2.53: what the last step of the path means, and what it answers. */
+const NAMED_CHANGES: Record<string, (body: NamedBody) => Change> = {
+  enable: () => ({
+    changes: { disabled: false, disabled_reason: null },
+    answer: () => ({ status: 'enabled' }),
+  }),
+  disable: () => ({
+    changes: { disabled: true, disabled_reason: null },
+    answer: () => ({ status: 'disabled' }),
+  }),
+  'disable-log-reason': ({ disabled_reason }) => {
+    if (disabled_reason === undefined) throw badRequest('Missing disabled reason field')
+    return {
+      changes: { disabled: true, disabled_reason },
+      answer: () => ({ status: 'disabled', disabled_reason }),
+    }
+  },
+  'force-down': ({ forced_down }) => {
+    if (forced_down === undefined) throw badRequest('Missing forced_down field')
+    return {
+      changes: { forced_down: boolean(forced_down) },
+      answer: ({ service }) => ({ forced_down: service.forced_down }),
+    }
+  },
+}
+
+function statistics(states: readonly HypervisorState[]): Record<string, number> {
+  const sum = (of: (state: HypervisorState) => number): number => states.reduce((total, state) => total + of(state), 0)
+  return {
+    count: states.length,
+    current_workload: sum(({ building }) => building),
+    disk_available_least: sum(({ host }) => host.local_gb - host.disk_gb_used),
+    free_disk_gb: sum(({ host }) => host.local_gb - host.disk_gb_used),
+    free_ram_mb: sum(({ host }) => host.memory_mb - usedMemory(host)),
+    local_gb: sum(({ host }) => host.local_gb),
+    local_gb_used: sum(({ host }) => host.disk_gb_used),
+    memory_mb: sum(({ host }) => host.memory_mb),
+    memory_mb_used: sum(({ host }) => usedMemory(host)),
+    running_vms: sum(({ host }) => host.running_vms),
+    vcpus: sum(({ host }) => host.vcpus),
+    vcpus_used: sum(({ host }) => host.vcpus_used),
+  }
+}

@@ -1,0 +1,79 @@
+import type { Compute } from '../../compute/index.ts'
+import type { Problem, RequestContext } from '../../kernel/index.ts'
+import type { Call, Face } from '../../platform/http/index.ts'
+import type { Policy } from '../../platform/policy/index.ts'
+import { extensions } from './extensions.ts'
+import { faultAnswer } from './faults.ts'
+import { flavors } from './flavors.ts'
+import { hosts } from './hosts.ts'
+import { instanceActions } from './instance-actions.ts'
+import { keypairs } from './keypairs.ts'
+import { MOUNT, registerResources } from './pipeline.ts'
+import { quotas } from './quotas.ts'
+import type { Resource } from './route.ts'
+import { serverParts } from './server-parts.ts'
+import { servers } from './servers.ts'
+import { requestedVersion, versionHeaders } from './version.ts'
+import { versionRoutes } from './versions.ts'
+
+export { computePolicies } from './policies.ts'
+
+export interface ComputeFaceOptions {
+  readonly compute: Compute
+  /** Who asks. @throws {Problem} unauthorized */
+  readonly authenticate: (call: Call) => RequestContext
+  readonly policy: Policy
+  readonly config: {
+    /** `[api] max_limit`: entries of one page. */
+    readonly max_limit: number
+    /** `[api] enable_instance_password`. */
+    readonly enable_instance_password: boolean
+    /** Where clients get tokens, for the 401's `WWW-Authenticate`; absent: `/identity` beside this API. */
+    readonly www_authenticate_uri?: string
+  }
+}
+
+/** Every row of the API, for all that must agree about it. */
+export function computeResources({ compute, config }: Pick<ComputeFaceOptions, 'compute' | 'config'>): Resource[] {
+  const maxLimit = config.max_limit
+  return [
+    servers(compute, { maxLimit, adminPassword: config.enable_instance_password }),
+    serverParts(compute),
+    instanceActions(compute, { maxLimit }),
+    flavors(compute, { maxLimit }),
+    keypairs(compute, { maxLimit }),
+    hosts(compute, { maxLimit }),
+    quotas(compute),
+    extensions,
+  ]
+}
+
+/** Nova's API, below `/compute`. */
+export function computeFace(options: ComputeFaceOptions): Face {
+  const prefix = '/compute'
+  return {
+    name: 'nova-api',
+    prefix,
+    jsonSuffix: true,
+    routes: [...versionRoutes, ...registerResources(computeResources(options), options)],
+    fault: (problem: Problem, call: Call) =>
+      faultAnswer(problem, options.config.www_authenticate_uri ?? identityBeside(call.baseUrl, prefix)),
+    headers: (call: Call) => headersOf(call),
+  }
+}
+
+const identityBeside = (baseUrl: string, prefix: string): string =>
+  `${baseUrl.endsWith(prefix) ? baseUrl.slice(0, -prefix.length) : baseUrl}/identity`
+
+const VARY = { Vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version' }
+
+/** The version an answer speaks. One that could not be understood is echoed by none. */
+function headersOf(call: Call): Record<string, string> {
+  const id = { 'x-compute-request-id': call.requestId }
+  if (call.path !== MOUNT && !call.path.startsWith(`${MOUNT}/`)) return id
+  try {
+    return { ...versionHeaders(requestedVersion(call.request.headers)), ...id }
+  } catch {
+    return { ...VARY, ...id }
+  }
+}

@@ -1,0 +1,144 @@
+import { badRequest, notFound, type RequestContext } from '../../kernel/index.ts'
+import type { Answer, Call, HttpRoute } from '../../platform/http/index.ts'
+import type { Policy } from '../../platform/policy/index.ts'
+import { changes } from './history.ts'
+import { linksOf } from './links.ts'
+import { type ActionRow, Reply, type Req, type Resource, type Row, type RouteRow } from './route.ts'
+import { requestedVersion, type Version } from './version.ts'
+import type { View } from './view.ts'
+
+export interface Pipeline {
+  readonly authenticate: (call: Call) => RequestContext
+  readonly policy: Policy
+}
+
+/** Where clients find version 2.1; every route is there with and without the project in its path. */
+export const MOUNT = '/v2.1'
+const WITH_PROJECT = `${MOUNT}/:project_id`
+
+/**
+ * Registers each row: the path as it is and with the project in it. Rows that share method and path are told apart by
+ * their versions, and those of one `…/action` by the key of the body.
+ */
+export function registerResources(resources: readonly Resource[], pipeline: Pipeline): HttpRoute[] {
+  const rows = resources.flatMap((resource) => resource.rows)
+  const actions = Map.groupBy(rows.filter(isAction), (row) => row.path)
+  const routes = Map.groupBy(rows.filter(isRoute), (row) => `${row.method} ${row.path}`)
+  return [
+    ...[...actions].map(([path, choices]) => ({ method: 'POST' as const, path, pick: byKey(choices) })),
+    ...[...routes.values()].map((choices) => ({ method: choices[0]!.method, path: choices[0]!.path, pick: byVersion(choices) })),
+  ].flatMap(({ method, path, pick }) => {
+    const handle = (call: Call) => answer(call, pick, pipeline)
+    return [MOUNT, WITH_PROJECT].map((prefix) => ({ method, path: prefix + path, handle }))
+  })
+}
+
+const isAction = (row: RouteRow | ActionRow): row is ActionRow => 'key' in row
+const isRoute = (row: RouteRow | ActionRow): row is RouteRow => 'method' in row
+
+/** Chooses the row that answers, and reads the body if it needs one. */
+type Pick = (call: Call, v: Version) => Promise<{ row: Row; body: unknown }> | { row: Row; body: unknown }
+
+const NO_RESOURCE = 'The resource could not be found.'
+
+function byVersion(choices: readonly RouteRow[]): Pick {
+  return (call, v) => {
+    const row = choices.find((each) => each.since <= v && v <= each.until)
+    if (!row) throw notFound(NO_RESOURCE)
+    return row.body ? call.json().then((body) => ({ row, body })) : { row, body: null }
+  }
+}
+
+function byKey(choices: readonly ActionRow[]): Pick {
+  const known = Map.groupBy(choices, (row) => row.key)
+  return async (call, v) => {
+    const body = await call.json()
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badRequest('Malformed request body')
+    const [key, ...more] = Object.keys(body)
+    if (key === undefined) throw badRequest('Malformed request body: the action is missing')
+    if (more.length > 0) throw badRequest('Malformed request body: too many body keys')
+    const rows = known.get(key)
+    if (!rows) throw badRequest(`There is no such action: ${key.slice(0, 64)}`)
+    const row = rows.find((each) => each.since <= v && v <= each.until)
+    if (!row) throw notFound(NO_RESOURCE)
+    return { row, body }
+  }
+}
+
+/** The way of every request: who asks, at which version, for which row, in which form, about what, and may they. */
+async function answer(call: Call, pick: Pick, { authenticate, policy }: Pipeline): Promise<Answer> {
+  const ctx = authenticate(call)
+  const v = requestedVersion(call.request.headers)
+  const { project_id: project } = call.params
+  if (project !== undefined && project !== ctx.projectId) {
+    throw badRequest(
+      `Malformed request URL: URL's project_id '${project.slice(0, 64)}' doesn't match Context's project_id '${ctx.projectId}'`,
+    )
+  }
+  const { row, body } = await pick(call, v)
+  const req = new VersionedRequest(call, ctx, v, policy, project)
+  req.body = row.body ? row.body.at(v)(body) : null
+  req.query = row.query ? (row.query.at(v)(queryLists(call)) as Record<string, never>) : NO_QUERY
+  if (row.subject) req.subject = await row.subject(req)
+  if (row.policy) req.must(row.policy)
+  return success(row, v, await row.handle(req as never))
+}
+
+function success(row: Row, v: Version, result: unknown): Answer {
+  const reply = result instanceof Reply ? result : undefined
+  const body = reply ? reply.body : result
+  const status = reply?.status ?? row.ok.find(([since]) => since <= v)![1]
+  if (body !== undefined) return reply ? { status, body, headers: reply.headers } : { status, body }
+  const headers = status === 204 ? { ...reply?.headers } : { 'content-type': 'application/json', ...reply?.headers }
+  return status === 204 ? { status, headers } : { status, headers, raw: '' }
+}
+
+const NO_QUERY: Record<string, never> = Object.freeze({})
+
+/** Keys with all their values. A list, as Nova's schemas say how often a key may stand there. */
+function queryLists({ query }: Call): Readonly<Record<string, string[]>> {
+  if (query.size === 0) return NO_QUERY
+  const lists: Record<string, string[]> = {}
+  for (const [key, value] of query) {
+    if (key === '__proto__') throw badRequest("Invalid input for query parameters '__proto__'.")
+    ;(lists[key] ??= []).push(value)
+  }
+  return lists
+}
+
+type Attributes = Readonly<Record<string, unknown>>
+
+class VersionedRequest implements Req<unknown, Record<string, never>, unknown> {
+  body: unknown = null
+  query: Record<string, never> = NO_QUERY
+  subject: unknown = undefined
+  #links: Req['links'] | undefined
+
+  constructor(
+    readonly call: Call,
+    readonly ctx: RequestContext,
+    private readonly version: Version,
+    private readonly policy: Policy,
+    private readonly project: string | undefined,
+  ) {}
+
+  get params(): Readonly<Record<string, string>> {
+    return this.call.params
+  }
+
+  get links(): Req['links'] {
+    return (this.#links ??= linksOf(this.call, this.call.baseUrl, MOUNT, this.project))
+  }
+
+  // Properties rather than methods, as handlers take a request apart.
+  readonly as = <S>(view: View<S>, source: S): Record<string, unknown> => view.render(source, this, this.version)
+
+  readonly does = (behaviour: string): boolean => changes.does(behaviour, this.version)
+
+  readonly can = (rule: string, target?: Attributes): boolean =>
+    this.policy.allows(rule, this.ctx, target ?? (this.subject as Attributes | undefined))
+
+  readonly must = (rule: string, target?: Attributes): void =>
+    this.policy.enforce(rule, this.ctx, target ?? (this.subject as Attributes | undefined))
+}
+

@@ -1,0 +1,177 @@
+import type { Static, TObject, TProperties, TSchema } from '@sinclair/typebox'
+import { assert, type RequestContext } from '../../kernel/index.ts'
+import { type Call, validator } from '../../platform/http/index.ts'
+import { closed, open } from './changes.ts'
+import { changes } from './history.ts'
+import type { Links } from './links.ts'
+import { type Version, type VersionText, version } from './version.ts'
+import type { View } from './view.ts'
+
+/** A request as a handler sees it: already of the newest form, allowed, and its target looked up. */
+export interface Req<Body = unknown, Query = Record<string, never>, Subject = undefined> {
+  readonly ctx: RequestContext
+  readonly params: Readonly<Record<string, string>>
+  readonly body: Body
+  readonly query: Query
+  readonly subject: Subject
+  readonly links: Links
+  readonly call: Call
+  /** Renders `source` as the view has it at the version that was asked for. */
+  as<S>(view: View<S>, source: S): Record<string, unknown>
+  /** True from the version on in which `behaviour` came. */
+  does(behaviour: string): boolean
+  /** True where the caller may do `rule` to the subject (or `target`). */
+  can(rule: string, target?: Readonly<Record<string, unknown>>): boolean
+  /** @throws {Problem} forbidden where not. */
+  must(rule: string, target?: Readonly<Record<string, unknown>>): void
+}
+
+/** The part of a request that is the same for every row. */
+export type Asked = Omit<Req, 'body' | 'query' | 'subject'>
+
+/** What a request may hold, in its newest form; older ones come from the history by `name`. */
+export interface Shape<T> {
+  readonly name: string
+  /** The checker of one version. Compiled once for each span of versions between two changes. */
+  at(v: Version): (value: unknown) => T
+}
+
+/**
+ * A request body. `fields` are those that the history speaks of; `around` is the object they stand in, which for most is
+ * one key: `{ keypair: { … } }`.
+ */
+export function bodyShape<P extends TProperties, E extends TSchema>(
+  name: string,
+  fields: P,
+  around: (inner: TObject<P>) => E,
+): Shape<Static<E>> {
+  return perEpoch(name, (v) =>
+    validator(around(closed(changes.fieldsAt(name, fields, v)) as TObject<P>), { what: name }),
+  )
+}
+
+/**
+ * The keys of a query, each a list of its values in the order in which they stand. Where unknown keys are not refused
+ * they are dropped: a key of a newer version must not have an effect in an older one.
+ */
+export function queryShape<P extends TProperties>(name: string, fields: P): Shape<Static<TObject<P>>> {
+  return perEpoch(name, (v) => {
+    const known = changes.fieldsAt(name, fields, v)
+    if (changes.closedAt(name, v)) return validator(closed(known) as TObject<P>, { what: 'query parameters' })
+    const check = validator(open(known) as TObject<P>, { what: 'query parameters' })
+    const keys = Object.keys(known)
+    return (value) => {
+      const given = check(value) as Record<string, unknown>
+      const kept = keys.filter((key) => key in given).map((key) => [key, given[key]])
+      return Object.fromEntries(kept) as Static<TObject<P>>
+    }
+  })
+}
+
+type Checker<T> = (value: unknown) => T
+
+function perEpoch<T>(name: string, checkerAt: (v: Version) => Checker<T>): Shape<T> {
+  const checkers = new Map<Version, Checker<T>>()
+  return {
+    name,
+    at(v) {
+      const epoch = changes.epoch(name, v)
+      let checker = checkers.get(epoch)
+      if (!checker) checkers.set(epoch, (checker = checkerAt(epoch)))
+      return checker
+    },
+  }
+}
+
+type Handler = (req: Req<never, never, never>) => unknown
+
+export interface Row {
+  readonly since: Version
+  readonly until: Version
+  /** The rule that decides, without which everybody with a token may. A list: each must hold. */
+  readonly policy: string | null
+  readonly body: Shape<unknown> | null
+  readonly query: Shape<unknown> | null
+  /** Status of success by version, highest version first. */
+  readonly ok: readonly (readonly [Version, number])[]
+  /** Looks up what the request is about, before policy: a foreign object is not found rather than forbidden. */
+  readonly subject: ((req: Asked) => unknown) | null
+  readonly handle: Handler
+}
+
+export interface RouteRow extends Row {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below the version and the project: `/servers/:server_id`. */
+  readonly path: string
+}
+
+/** One key of the body of `POST …/action`. */
+export interface ActionRow extends Row {
+  readonly path: string
+  readonly key: string
+}
+
+export interface RowSpec<B, Q, S> {
+  readonly since?: VersionText
+  readonly until?: VersionText
+  readonly policy: string | null
+  readonly body?: Shape<B>
+  readonly query?: Shape<Q>
+  readonly ok: number | Partial<Record<VersionText, number>>
+  readonly subject?: (req: Asked) => S | Promise<S>
+  /** The answer's body, or a `Reply`; nothing is an empty body. */
+  readonly handle: (req: Req<B, Q, S>) => unknown
+}
+
+export function route<B = null, Q = Record<string, never>, S = undefined>(
+  method: RouteRow['method'],
+  path: string,
+  spec: RowSpec<B, Q, S>,
+): RouteRow {
+  return { method, path, ...row(spec) }
+}
+
+export function action<B = null, Q = Record<string, never>, S = undefined>(
+  path: string,
+  key: string,
+  spec: RowSpec<B, Q, S>,
+): ActionRow {
+  return { path, key, ...row(spec) }
+}
+
+function row<B, Q, S>(spec: RowSpec<B, Q, S>): Row {
+  const ok: [Version, number][] =
+    typeof spec.ok === 'number'
+      ? [[1, spec.ok]]
+      : Object.entries(spec.ok)
+          .map(([text, status]): [Version, number] => [version(text as VersionText), status as number])
+          .sort(([a], [b]) => b - a)
+  assert(ok.at(-1)?.[0] === version(spec.since ?? '2.1') || typeof spec.ok === 'number', 'each version has a status')
+  return {
+    since: version(spec.since ?? '2.1'),
+    until: spec.until ? version(spec.until) : Number.POSITIVE_INFINITY,
+    policy: spec.policy,
+    body: spec.body ?? null,
+    query: spec.query ?? null,
+    ok,
+    subject: spec.subject ?? null,
+    handle: spec.handle as Handler,
+  }
+}
+
+/** The rows of one resource: what a client finds below one path. */
+export interface Resource {
+  readonly name: string
+  readonly rows: readonly (RouteRow | ActionRow)[]
+}
+
+export const resource = (name: string, rows: readonly (RouteRow | ActionRow)[]): Resource => ({ name, rows })
+
+/** An answer that is more than its body. */
+export class Reply {
+  constructor(
+    readonly body: unknown,
+    readonly headers: Readonly<Record<string, string>> = {},
+    readonly status?: number,
+  ) {}
+}

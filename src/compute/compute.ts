@@ -1,0 +1,75 @@
+import type { Cells } from '../cells/index.ts'
+import { type HostCalls, ringTask } from '../conductor/index.ts'
+import { HOSTS_CHANGED } from '../contracts/index.ts'
+import type { Clock } from '../kernel/index.ts'
+import type { Bus } from '../platform/bus/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import { createFlavors, type Flavors } from './flavors/flavors.ts'
+import { createHosts, type Hosts } from './hosts/hosts.ts'
+import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
+import type { ImageLookup, NetworkCheck, ProjectLookup } from './ports.ts'
+import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
+import { createServerUseCases, type Servers } from './servers/servers.ts'
+
+export interface ComputeOptions {
+  readonly cells: Cells
+  readonly bus: Bus
+  readonly projects: ProjectLookup
+  readonly images: ImageLookup
+  readonly networks: NetworkCheck
+  readonly hostCalls: HostCalls
+  readonly clock: Clock
+  readonly log: Logger
+  /** `[quota]`. */
+  readonly quota: QuotaValues
+  readonly instance_name_template: string
+  readonly service_down_time_s: number
+  readonly default_availability_zone: string
+  readonly internal_service_availability_zone: string
+}
+
+/** What people do with the cloud's compute part; each field is one noun. No HTTP here. */
+export interface Compute {
+  readonly flavors: Flavors
+  readonly keypairs: Keypairs
+  readonly servers: Servers
+  readonly hosts: Hosts
+  readonly quotas: Quotas
+}
+
+export function createCompute(options: ComputeOptions): Compute {
+  const { cells, bus, projects, clock, log } = options
+  const quotas = createQuotas({ db: cells.global, projects, defaults: options.quota })
+  const hosts = createHosts({
+    cells,
+    clock,
+    service_down_time_s: options.service_down_time_s,
+    default_zone: options.default_availability_zone,
+    internal_zone: options.internal_service_availability_zone,
+    news: {
+      hostsChanged(cellId, hostIds) {
+        if (hostIds.length === 0) return
+        bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: [...hostIds] }).catch((error) => {
+          log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
+        })
+      },
+    },
+  })
+  return {
+    flavors: createFlavors({ db: cells.global, projects }),
+    keypairs: createKeypairs({ db: cells.global, limit: options.quota.key_pairs }),
+    hosts,
+    quotas,
+    servers: createServerUseCases({
+      cells,
+      quotas,
+      hosts,
+      images: options.images,
+      networks: options.networks,
+      hostCalls: options.hostCalls,
+      clock,
+      instance_name_template: options.instance_name_template,
+      ring: (database, taskId) => ringTask(bus, database, taskId, log),
+    }),
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  type Cells,
+  type Host,
+  listHosts,
+  listServices,
+  type Service,
+  touchHosts,
+  updateService,
+} from '../../cells/index.ts'
+import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
+import type { CellDb, GlobalDb } from '../../platform/db/index.ts'
+import type { HostNews } from '../ports.ts'
+import { serversByHost, workloads } from './hosts.store.ts'
+
+/** A process of the cloud, with what follows from its row. */
+export interface ServiceState {
+  readonly service: Service
+  readonly up: boolean
+  readonly zone: string
+}
+
+export interface HypervisorState {
+  readonly host: Host
+  readonly up: boolean
+  /** Servers that are being changed on it now: Nova's current_workload. */
+  readonly building: number
+  readonly servers: readonly { readonly id: string; readonly name: string }[] | null
+}
+
+export interface ZoneState {
+  readonly name: string
+  readonly available: boolean
+  readonly services: readonly ServiceState[]
+}
+
+export type HostStatus = 'UP' | 'DOWN' | 'MAINTENANCE' | 'UNKNOWN' | ''
+
+export interface HostsOptions {
+  readonly cells: Cells
+  readonly clock: Clock
+  readonly news: HostNews
+  readonly service_down_time_s: number
+  readonly default_zone: string
+  readonly internal_zone: string
+}
+
+export type Hosts = ReturnType<typeof createHosts>
+
+const COMPUTE = 'nova-compute'
+
+/** Services, hypervisors and zones: the operator's side of the cloud, over all cells. */
+export function createHosts({ cells, clock, news, service_down_time_s, default_zone, internal_zone }: HostsOptions) {
+  const isUp = (service: Pick<Service, 'last_seen_at' | 'forced_down'>): boolean =>
+    !service.forced_down &&
+    service.last_seen_at !== null &&
+    clock.now() - service.last_seen_at.getTime() <= service_down_time_s * 1000
+
+  const stateOf = (service: Service): ServiceState => ({
+    service,
+    up: isUp(service),
+    zone: service.binary_name === COMPUTE ? default_zone : internal_zone,
+  })
+
+  const databases = (): (GlobalDb | CellDb)[] => [cells.global, ...cells.withHosts()]
+
+  async function services(filter: { host?: string; binary?: string } = {}): Promise<ServiceState[]> {
+    const lists = await Promise.all(databases().map(listServices))
+    return lists
+      .flat()
+      .filter((service) => filter.host === undefined || service.host === filter.host)
+      .filter((service) => filter.binary === undefined || service.binary_name === filter.binary)
+      .map(stateOf)
+  }
+
+  type Key = { uuid: string } | { host: string; binary_name: string }
+  type ServiceChange = Partial<Pick<Service, 'disabled' | 'disabled_reason' | 'forced_down'>>
+
+  /** Changes a compute service where it lives, and tells the schedulers. */
+  async function change(key: Key, changes: ServiceChange): Promise<ServiceState> {
+    for (const cell of cells.withHosts()) {
+      const service = await updateService(cell, key, changes)
+      if (!service) continue
+      news.hostsChanged(cell.id, await touchHosts(cell, [service.host]))
+      return stateOf(service)
+    }
+    throw 'uuid' in key
+      ? notFound(`Service ${key.uuid} could not be found.`)
+      : notFound(`Could not find binary ${key.binary_name} on host ${key.host}.`)
+  }
+
+  async function hypervisors(): Promise<HypervisorState[]> {
+    const lists = await Promise.all(
+      cells.withHosts().map(async (cell) => {
+        const [hosts, workload] = await Promise.all([listHosts(cell), workloads(cell)])
+        return hosts.map((host) => ({
+          host,
+          up: isUp(host),
+          building: workload.get(host.host) ?? 0,
+          servers: null,
+        }))
+      }),
+    )
+    return lists.flat()
+  }
+
+  return {
+    services,
+    isUp,
+    change,
+
+    /** By host and binary, as before 2.53. Only compute services can be changed. */
+    changeNamed(host: string, binary: string, changes: ServiceChange): Promise<ServiceState> {
+      if (binary !== COMPUTE) throw badRequest(`Updating a ${binary} service is not supported. Only ${COMPUTE} services can be updated.`)
+      return change({ host, binary_name: binary }, changes)
+    },
+
+    async showService(uuid: string): Promise<ServiceState> {
+      const found = (await services()).find(({ service }) => service.uuid === uuid)
+      if (!found) throw notFound(`Service ${uuid} could not be found.`)
+      return found
+    },
+
+    hypervisors,
+
+    /** By its number, as before 2.53, or its UUID. */
+    async hypervisor(id: string): Promise<HypervisorState> {
+      const found = (await hypervisors()).find(({ host }) => host.uuid === id || String(host.id) === id)
+      if (!found) throw notFound(`Hypervisor with ID '${id}' could not be found.`)
+      return found
+    },
+
+    /** Adds the servers that each hypervisor has. */
+    async withServers(states: readonly HypervisorState[]): Promise<HypervisorState[]> {
+      const names = states.map(({ host }) => host.host)
+      const found = (await Promise.all(cells.withHosts().map((cell) => serversByHost(cell, names)))).flat()
+      const byHost = Map.groupBy(found, (server) => server.host)
+      return states.map((state) => ({ ...state, servers: byHost.get(state.host.host) ?? [] }))
+    },
+
+    /** Zones that servers can be in; with `internal`, that of the services as well. */
+    async zones({ internal }: { internal: boolean }): Promise<ZoneState[]> {
+      const byZone = Map.groupBy(await services(), (state) => state.zone)
+      return [...byZone]
+        .filter(([name]) => internal || name !== internal_zone)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, members]) => ({
+          name,
+          available: members.some(({ service }) => !service.disabled),
+          services: members,
+        }))
+    },
+
+    /** What `host_status` says of each host. */
+    async statuses(): Promise<ReadonlyMap<string, HostStatus>> {
+      const lists = await Promise.all(cells.withHosts().map(listServices))
+      return new Map(lists.flat().map((service) => [service.host, hostStatus(service, isUp(service))]))
+    },
+
+    zoneOf: (host: string | null): string => (host === null ? '' : default_zone),
+  }
+}
+
+function hostStatus(service: Service, up: boolean): HostStatus {
+  if (service.forced_down) return 'DOWN'
+  if (service.disabled) return 'MAINTENANCE'
+  return up ? 'UP' : 'UNKNOWN'
+}

@@ -1,0 +1,260 @@
+import { accept, type RequestedNetwork, type Server } from '../../cells/index.ts'
+import { insertTask } from '../../conductor/index.ts'
+import type { Flavor } from '../../contracts/index.ts'
+import { badRequest, newId, Problem, type RequestContext } from '../../kernel/index.ts'
+import { findFlavor, type FlavorRow } from '../flavors/flavors.store.ts'
+import { findKeypair } from '../keypairs/keypairs.store.ts'
+import type { ImageFacts } from '../ports.ts'
+import type { QuotaValues } from '../quotas/quotas.ts'
+import { hostnameOf } from './hostname.ts'
+import type { ServerPorts } from './servers.ts'
+
+/** A parsed and authorised request for new servers. */
+export interface CreateServers {
+  readonly name: string
+  /** Null shows the name, as before 2.19. */
+  readonly description: string | null
+  readonly flavor_id: string
+  readonly image_id: string
+  readonly key_name: string | null
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tags: readonly string[]
+  readonly networks: readonly RequestedNetwork[] | 'auto' | 'none'
+  readonly security_groups: readonly string[]
+  readonly availability_zone: string | null
+  /** Skips the filters: `az:host:node`. */
+  readonly force_host: string | null
+  readonly force_node: string | null
+  readonly hostname: string | null
+  readonly config_drive: boolean
+  readonly user_data: string | null
+  readonly access_ip_v4: string | null
+  readonly access_ip_v6: string | null
+  readonly auto_disk_config: boolean | null
+  readonly min_count: number
+  readonly max_count: number
+  /** Whether a flavor without a disk of its own size may boot an image. */
+  readonly may_use_zero_disk: boolean
+}
+
+/** Servers of one request, where the quota has no bound of its own. */
+export const MAX_SERVERS_PER_REQUEST = 1000
+
+const SCHEDULE_DEADLINE_S = 300
+/** Tries to find a number of servers that fits when other requests take their part of the quota meanwhile. */
+const MAX_QUOTA_ATTEMPTS = 5
+
+/**
+ * Accepts a request for one or more servers: what can be found wrong now is refused now, the rest is the task's.
+ * @returns the accepted servers; all have one reservation id.
+ * @throws {Problem} bad_request, forbidden, over_quota, conflict
+ */
+export async function createServers(
+  ports: ServerPorts,
+  ctx: RequestContext,
+  request: CreateServers,
+): Promise<Server[]> {
+  const [flavor, image, publicKey, limits] = await Promise.all([
+    flavorFor(ports, ctx, request),
+    imageFor(ports, ctx, request.image_id),
+    publicKeyFor(ports, ctx, request.key_name),
+    ports.quotas.limitsOf(ctx.projectId),
+    checkZone(ports, request),
+    ports.networks.validateRequests(ctx, request.networks, request.security_groups),
+  ])
+  checkFits(flavor, image, request)
+  if (limits.metadata_items >= 0 && Object.keys(request.metadata).length > limits.metadata_items) {
+    throw new Problem('over_quota', `Maximum number of metadata items exceeds ${limits.metadata_items}`)
+  }
+  const make = (count: number) => serversOf(ctx, request, { flavor, image, publicKey, count, now: ports.clock.now() })
+  return acceptAsManyAsFit(ports, ctx, request, { flavor, limits, make })
+}
+
+async function acceptAsManyAsFit(
+  ports: ServerPorts,
+  ctx: RequestContext,
+  { min_count, max_count, force_host, force_node }: CreateServers,
+  { flavor, limits, make }: { flavor: FlavorRow; limits: QuotaValues; make: (count: number) => Server[] },
+): Promise<Server[]> {
+  const bounds = { instances: limits.instances, cores: limits.cores, memory_mb: limits.ram }
+  let count = limits.instances < 0 ? max_count : Math.min(max_count, Math.max(min_count, limits.instances))
+  for (let attempt = 1; ; attempt++) {
+    if (count > MAX_SERVERS_PER_REQUEST) {
+      throw badRequest(`A request may ask for at most ${MAX_SERVERS_PER_REQUEST} servers.`)
+    }
+    const servers = make(count)
+    try {
+      const tasks = await ports.cells.global.transaction(async (tx) => {
+        await accept(tx, servers, bounds)
+        return Promise.all(
+          servers.map((server) =>
+            insertTask(tx, {
+              kind: 'server.schedule',
+              subject: server.id,
+              request_id: ctx.requestId,
+              input: { project_name: ctx.projectName, user_name: ctx.userName, force_host, force_node },
+              deadline_s: SCHEDULE_DEADLINE_S,
+            }),
+          ),
+        )
+      })
+      for (const task of tasks) ports.ring('global', task)
+      return servers
+    } catch (error) {
+      if (!(error instanceof Problem) || error.kind !== 'over_quota' || attempt === MAX_QUOTA_ATTEMPTS) throw error
+      const fitting = Math.min(count - 1, await ports.quotas.roomFor(ctx.projectId, flavor, limits))
+      if (fitting < min_count) throw error
+      count = fitting
+    }
+  }
+}
+
+async function flavorFor(ports: ServerPorts, ctx: RequestContext, request: CreateServers): Promise<FlavorRow> {
+  const flavor = await findFlavor(ports.cells.global.sql, request.flavor_id, ctx.isAdmin ? null : ctx.projectId)
+  if (!flavor || flavor.disabled) throw badRequest(`Flavor ${request.flavor_id} could not be found.`)
+  return flavor
+}
+
+async function imageFor(ports: ServerPorts, ctx: RequestContext, imageId: string): Promise<ImageFacts> {
+  const image = await ports.images.show(ctx, imageId)
+  if (!image) throw badRequest('Can not find requested image')
+  if (image.status !== 'active') throw badRequest(`Image ${imageId} is not active.`)
+  return image
+}
+
+async function publicKeyFor(ports: ServerPorts, ctx: RequestContext, name: string | null): Promise<string | null> {
+  if (name === null) return null
+  const keypair = await findKeypair(ports.cells.global.sql, ctx.userId, name)
+  if (!keypair) throw badRequest('Invalid key_name provided.')
+  return keypair.public_key
+}
+
+async function checkZone(ports: ServerPorts, { availability_zone, force_host }: CreateServers): Promise<void> {
+  if (availability_zone !== null) {
+    const zones = await ports.hosts.zones({ internal: false })
+    if (!zones.some((zone) => zone.name === availability_zone && zone.available)) {
+      throw badRequest('The requested availability zone is not available')
+    }
+  }
+  if (force_host === null) return
+  const services = await ports.hosts.services({ host: force_host, binary: 'nova-compute' })
+  if (services.length === 0) throw badRequest(`Compute host ${force_host} could not be found.`)
+}
+
+const GIB = 2 ** 30
+
+function checkFits(flavor: FlavorRow, image: ImageFacts, { may_use_zero_disk }: CreateServers): void {
+  if (image.min_ram_mb > flavor.memory_mb) {
+    throw badRequest("Flavor's memory is too small for requested image.")
+  }
+  if (flavor.root_gb === 0) {
+    if (!may_use_zero_disk) {
+      throw new Problem('forbidden', 'Only volume-backed servers are allowed for flavors with zero disk.')
+    }
+    return
+  }
+  const disk = flavor.root_gb * GIB
+  const size = Math.max(image.size_bytes ?? 0, image.virtual_size_bytes ?? 0)
+  if (size > disk) {
+    throw badRequest(`Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${size} bytes.`)
+  }
+  if (image.min_disk_gb > flavor.root_gb) {
+    throw badRequest(
+      "Flavor's disk is smaller than the minimum size specified in image metadata. " +
+        `Flavor disk is ${disk} bytes, minimum size is ${image.min_disk_gb * GIB} bytes.`,
+    )
+  }
+}
+
+interface Ingredients {
+  readonly flavor: FlavorRow
+  readonly image: ImageFacts
+  readonly publicKey: string | null
+  readonly count: number
+  readonly now: number
+}
+
+function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredients): Server[] {
+  const { flavor, image } = made
+  const reservation_id = newReservationId()
+  const created_at = new Date(made.now)
+  return Array.from({ length: made.count }, (_, index): Server => {
+    const id = newId()
+    const suffix = request.max_count > 1 ? `-${index + 1}` : ''
+    const name = `${request.name}${suffix}`
+    return {
+      id,
+      number: null,
+      project_id: ctx.projectId,
+      user_id: ctx.userId,
+      name,
+      description: request.description,
+      hostname: request.hostname ?? hostnameOf(name, id),
+      vm_state: 'building',
+      task_state: 'scheduling',
+      power_state: 0,
+      progress: 0,
+      flavor: flavorCopy(flavor),
+      flavor_id: flavor.flavor_id,
+      image_id: image.id,
+      image: {
+        id: image.id,
+        name: image.name,
+        disk_format: image.disk_format,
+        min_disk_gb: image.min_disk_gb,
+        min_ram_mb: image.min_ram_mb,
+        properties: image.properties,
+      },
+      key_name: request.key_name,
+      public_key: made.publicKey,
+      metadata: request.metadata,
+      tags: request.tags,
+      security_groups: request.security_groups.map((group) => ({ name: group })),
+      requested_networks: request.networks,
+      vifs: [],
+      availability_zone: request.availability_zone,
+      host: null,
+      node: null,
+      reservation_id,
+      launch_index: index,
+      config_drive: request.config_drive,
+      user_data: request.user_data,
+      access_ip_v4: request.access_ip_v4,
+      access_ip_v6: request.access_ip_v6,
+      // Nova: on unless the image says otherwise or the request does.
+      auto_disk_config: request.auto_disk_config ?? image.properties.auto_disk_config?.toLowerCase() === 'true',
+      root_device_name: null,
+      locked_by: null,
+      locked_reason: null,
+      fault: null,
+      explanation: null,
+      generation: 0,
+      created_at,
+      updated_at: created_at,
+      launched_at: null,
+      terminated_at: null,
+      deleted_at: null,
+    }
+  })
+}
+
+function flavorCopy(flavor: FlavorRow): Flavor {
+  return {
+    id: flavor.flavor_id,
+    name: flavor.name,
+    vcpus: flavor.vcpus,
+    memory_mb: flavor.memory_mb,
+    root_gb: flavor.root_gb,
+    ephemeral_gb: flavor.ephemeral_gb,
+    swap_mb: flavor.swap_mb,
+    extra_specs: { ...flavor.extra_specs },
+  }
+}
+
+const RESERVATION_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+/** `r-` and eight letters or digits, as users know it from Nova. */
+function newReservationId(): string {
+  const random = crypto.getRandomValues(new Uint8Array(8))
+  return `r-${[...random].map((byte) => RESERVATION_LETTERS[byte % RESERVATION_LETTERS.length]).join('')}`
+}
