@@ -15,6 +15,7 @@ export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store
 export {
   EVERY_LIVE_SERVER,
   type ExactFilter,
+  isSortKey,
   NEWEST_FIRST,
   type Order,
   type PatternFilter,
@@ -22,6 +23,7 @@ export {
   SORT_KEYS,
   type SortKey,
   type StatusCell,
+  type TagFilter,
 } from './listing.ts'
 export {
   accept,

@@ -36,6 +36,8 @@ export const SORT_KEYS = [
 ] as const satisfies readonly (keyof Server)[]
 export type SortKey = (typeof SORT_KEYS)[number]
 
+export const isSortKey = (text: string): text is SortKey => (SORT_KEYS as readonly string[]).includes(text)
+
 export interface Order {
   readonly key: SortKey
   readonly direction: 'asc' | 'desc'
@@ -74,6 +76,16 @@ export interface StatusCell {
   readonly task_states: readonly string[] | null
 }
 
+/** Each part must hold; an empty list asks for nothing. */
+export interface TagFilter {
+  readonly all: readonly string[]
+  readonly any: readonly string[]
+  /** Not all of these at once. */
+  readonly not_all: readonly string[]
+  /** None of these. */
+  readonly not_any: readonly string[]
+}
+
 export interface ServerQuery {
   /** Each filter must hold; of its values, one. */
   readonly exact: Partial<Record<ExactFilter, readonly (string | number | boolean | Date | null)[]>>
@@ -83,6 +95,7 @@ export interface ServerQuery {
   /** Pattern over the fixed addresses of one family. */
   readonly ip: { readonly version: 4 | 6; readonly pattern: string } | null
   readonly locked: boolean | null
+  readonly tags: TagFilter
   readonly deleted: boolean | 'any'
   readonly changes_since: Date | null
   readonly changes_before: Date | null
@@ -101,6 +114,7 @@ export const EVERY_LIVE_SERVER: Omit<ServerQuery, 'limit'> = {
   status: null,
   ip: null,
   locked: null,
+  tags: { all: [], any: [], not_all: [], not_any: [] },
   deleted: false,
   changes_since: null,
   changes_before: null,
@@ -140,7 +154,10 @@ function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   for (const [column, values] of Object.entries(query.exact)) {
     const known = values.filter((value) => value !== null)
     const isNull = known.length < values.length ? sql`or ${sql(column)} is null` : sql``
-    terms.push(sql`(${sql(column)}::text = any(${known.map(asText)}::text[]) ${isNull})`)
+    const match = known.some((value) => value instanceof Date)
+      ? sql`${sql(column)} = any(${known.map(asText)}::text[]::timestamptz[])`
+      : sql`${sql(column)}::text = any(${known.map(asText)}::text[])`
+    terms.push(sql`(${match} ${isNull})`)
   }
   for (const [column, pattern] of Object.entries(query.pattern)) terms.push(sql`${sql(column)} ~* ${pattern}`)
   if (query.status) terms.push(statusTerm(sql, query.status))
@@ -151,6 +168,11 @@ function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
       where ip ->> 'ip_address' ${family} and ip ->> 'ip_address' ~* ${query.ip.pattern})`)
   }
   if (query.locked !== null) terms.push(query.locked ? sql`locked_by is not null` : sql`locked_by is null`)
+  const { all, any, not_all, not_any } = query.tags
+  if (all.length > 0) terms.push(sql`tags @> ${all as string[]}::text[]`)
+  if (any.length > 0) terms.push(sql`tags && ${any as string[]}::text[]`)
+  if (not_all.length > 0) terms.push(sql`not tags @> ${not_all as string[]}::text[]`)
+  if (not_any.length > 0) terms.push(sql`not tags && ${not_any as string[]}::text[]`)
   if (query.changes_since) terms.push(sql`updated_at >= ${query.changes_since}`)
   if (query.changes_before) terms.push(sql`updated_at <= ${query.changes_before}`)
   return terms
