@@ -128,7 +128,7 @@ async function inspect(path: string, image: ImageSource): Promise<number> {
     return facts.virtual_size_bytes
   } catch (error) {
     if (!(error instanceof UnsafeImage)) throw error
-    throw new DriverError(`The image is refused: ${error.message}`, { kind: 'bad_image', cause: error })
+    throw new DriverError(error.message, { kind: 'bad_image', cause: error })
   } finally {
     await file.close()
   }

@@ -72,5 +72,6 @@ const corrupt = (what: string): DriverError =>
     cause: new Error(what),
   })
 
+const FILE_ERRORS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG']
 const isFileError = (error: unknown): boolean =>
-  error instanceof Error && ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG'].includes((error as { code?: string }).code ?? '')
+  error instanceof Error && FILE_ERRORS.includes((error as { code?: string }).code ?? '')

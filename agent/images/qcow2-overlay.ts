@@ -24,7 +24,9 @@ const MAX_L1_ENTRIES = (32 * 2 ** 20) / 8
  */
 export async function createOverlay(path: string, base: OverlayBase, size_bytes: number): Promise<void> {
   const l1Entries = Math.ceil(size_bytes / BYTES_PER_L1_ENTRY)
-  if (size_bytes <= 0 || l1Entries > MAX_L1_ENTRIES) throw new DriverError('A disk cannot have the size of this flavor.')
+  if (size_bytes <= 0 || l1Entries > MAX_L1_ENTRIES) {
+    throw new DriverError('A disk cannot have the size of this flavor.')
+  }
   const l1Clusters = Math.max(1, Math.ceil((l1Entries * 8) / CLUSTER))
   const refcountTable = CLUSTER
   const refcountBlock = 2 * CLUSTER

@@ -22,11 +22,11 @@ import { type Codec, decode, encode, XdrError } from './xdr.ts'
  * The daemon takes five requests per connection (`max_client_requests`), and stops reading, keep-alives included, at
  * the sixth.
  */
-const MAX_IN_FLIGHT = 4
-const MAX_WAITING = 1024
+export const MAX_IN_FLIGHT = 4
+export const MAX_WAITING = 1024
 const CONNECT_DEADLINE_MS = 5_000
 export const CALL_DEADLINE_MS = 30_000
-/** While an answer is owed, the daemon is asked this often whether it lives; it is dead when it leaves two unanswered. */
+/** While an answer is owed, the daemon is asked this often whether it lives; two misses in a row and it is dead. */
 const KEEPALIVE_INTERVAL_MS = 5_000
 const KEEPALIVE_MISSES = 2
 
@@ -54,8 +54,13 @@ interface Call {
  *
  * @throws {LibvirtUnavailable} nobody listens, or it wants an authentication that only a person can give.
  */
-export async function openConnection(path: string, uri: string, handlers: ConnectionHandlers): Promise<Connection> {
-  const link = await openLink(path, handlers)
+export async function openConnection(
+  path: string,
+  uri: string,
+  handlers: ConnectionHandlers,
+  keepalive_ms = KEEPALIVE_INTERVAL_MS,
+): Promise<Connection> {
+  const link = await openLink(path, handlers, keepalive_ms)
   const within = { deadline_ms: CONNECT_DEADLINE_MS }
   try {
     const { types } = await link.call('authList', {}, within)
@@ -71,7 +76,7 @@ export async function openConnection(path: string, uri: string, handlers: Connec
   return link
 }
 
-async function openLink(path: string, handlers: ConnectionHandlers): Promise<Connection> {
+async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms: number): Promise<Connection> {
   const inFlight = new Map<number, Call>()
   const waiting: Call[] = []
   let serial = 0
@@ -94,7 +99,7 @@ async function openLink(path: string, handlers: ConnectionHandlers): Promise<Con
     close: () => end(new LibvirtUnavailable('libvirt closed the connection')),
     error: (_, error) => end(new LibvirtUnavailable('the connection to libvirt broke', { cause: error })),
   })
-  const keepalive = setInterval(checkLife, KEEPALIVE_INTERVAL_MS)
+  const keepalive = setInterval(checkLife, keepalive_ms)
 
   function end(reason: Error): void {
     if (ended) return

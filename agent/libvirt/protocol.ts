@@ -71,7 +71,11 @@ export interface Procedure<A, R> {
   readonly result: Codec<R>
 }
 
-const procedure = <A, R>(number: number, args: Codec<A>, result: Codec<R>): Procedure<A, R> => ({ number, args, result })
+const procedure = <A, R>(number: number, args: Codec<A>, result: Codec<R>): Procedure<A, R> => ({
+  number,
+  args,
+  result,
+})
 
 const ofDomain = struct({ dom: Domain })
 const ofDomainWithFlags = struct({ dom: Domain, flags: uint })
@@ -80,14 +84,13 @@ const xmlWithFlags = struct({ xml: text, flags: uint })
 export const procedures = {
   authList: procedure(66, nothing, struct({ types: array(int, 20) })),
   connectOpen: procedure(1, struct({ name: optional(text), flags: uint }), nothing),
-  connectClose: procedure(2, nothing, nothing),
   connectGetType: procedure(3, nothing, struct({ type: text })),
   /** Of the hypervisor: major * 1,000,000 + minor * 1,000 + release, which is Nova's form too. */
   connectGetVersion: procedure(4, nothing, struct({ version: uhyper })),
   connectGetLibVersion: procedure(157, nothing, struct({ version: uhyper })),
   connectGetHostname: procedure(59, nothing, struct({ hostname: text })),
   connectGetCapabilities: procedure(7, nothing, struct({ capabilities: text })),
-  /** Each domain with the groups of figures that the bits of `stats` ask for; of all domains when `domains` is empty. */
+  /** Each domain with the groups of figures that the bits of `stats` ask for; all domains when none is given. */
   connectGetAllDomainStats: procedure(
     344,
     struct({ domains: array(Domain, MAX_DOMAINS), stats: uint, flags: uint }),
@@ -98,7 +101,7 @@ export const procedures = {
     struct({ eventId: int, dom: optional(Domain) }),
     struct({ callbackId: int }),
   ),
-  /** `model` is a C string, one character per item; `memory` is in KiB; `nodes * sockets * cores * threads` is the topology. */
+  /** `model` is a C string, one character per item; `memory` is in KiB; the last four are the topology. */
   nodeGetInfo: procedure(
     6,
     nothing,
@@ -122,7 +125,6 @@ export const procedures = {
   domainShutdownFlags: procedure(258, ofDomainWithFlags, nothing),
   domainResume: procedure(28, ofDomain, nothing),
   domainGetState: procedure(212, ofDomainWithFlags, struct({ state: int, reason: int })),
-  domainGetXmlDesc: procedure(14, ofDomainWithFlags, struct({ xml: text })),
   domainGetMetadata: procedure(
     265,
     struct({ dom: Domain, type: int, uri: optional(text), flags: uint }),

@@ -6,15 +6,16 @@ export interface LibvirtAddress {
 }
 
 /**
- * Reads `[libvirt] connection_uri`: `qemu:///system`, `qemu:///session`, `qemu+unix:///system?socket=/path`. The modular
- * daemon is tried before the monolithic one.
+ * Reads `[libvirt] connection_uri`: `qemu:///system`, `qemu:///session`, `qemu+unix:///system?socket=/path`. The
+ * modular daemon is tried before the monolithic one.
  *
  * @throws {TypeError} for anything that is not QEMU over a unix socket.
  */
 export function parseConnectionUri(uri: string, env: Record<string, string | undefined> = {}): LibvirtAddress {
   const url = URL.canParse(uri) ? new URL(uri) : null
   const session = url?.pathname === '/session'
-  if (!url || !['qemu:', 'qemu+unix:'].includes(url.protocol) || url.host !== '' || !/^\/(system|session)$/.test(url.pathname)) {
+  const local = url?.host === '' && /^qemu(\+unix)?:$/.test(url.protocol) && /^\/(system|session)$/.test(url.pathname)
+  if (!url || !local) {
     throw new TypeError(`connection_uri ${uri}: expected qemu:///system, with ?socket=/path for a socket of its own`)
   }
   const name = `qemu://${url.pathname}`

@@ -203,25 +203,26 @@ export function struct<T extends object>(fields: { [K in keyof T]: Codec<T[K]> }
   }
 }
 
-type Case<T> = { [K in keyof T]: { type: K; value: T[K] } }[keyof T]
-
 /** A value whose type is named by the `int` before it. */
-export function union<T extends Record<number, unknown>>(cases: { [K in keyof T]: Codec<T[K]> }): Codec<Case<T>> {
-  const codecs = new Map(Object.entries(cases).map(([type, codec]) => [Number(type), codec as Codec<unknown>]))
-  const codecOf = (type: number): Codec<unknown> => {
+export function union<T extends object>(cases: { [K in keyof T]: Codec<T[K]> }): Codec<{
+  type: number
+  value: T[keyof T]
+}> {
+  const codecs = new Map(Object.entries(cases).map(([type, codec]) => [Number(type), codec as Codec<T[keyof T]>]))
+  const codecOf = (type: number): Codec<T[keyof T]> => {
     const codec = codecs.get(type)
     if (!codec) throw new XdrError(`no such case: ${type}`)
     return codec
   }
   return {
     write(out, { type, value }) {
-      const codec = codecOf(Number(type))
-      int.write(out, Number(type))
+      const codec = codecOf(type)
+      int.write(out, type)
       codec.write(out, value)
     },
     read(from) {
       const type = int.read(from)
-      return { type, value: codecOf(type).read(from) } as Case<T>
+      return { type, value: codecOf(type).read(from) }
     },
   }
 }

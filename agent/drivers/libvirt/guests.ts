@@ -157,7 +157,8 @@ async function markOf(libvirt: Libvirt, dom: Domain): Promise<string | null> {
     const { metadata } = await libvirt.call('domainGetMetadata', question)
     return parseXml(metadata).attributes.host ?? null
   } catch (error) {
-    if (isLibvirtError(error, 'VIR_ERR_NO_DOMAIN_METADATA', 'VIR_ERR_NO_DOMAIN') || error instanceof XmlError) return null
+    if (isLibvirtError(error, 'VIR_ERR_NO_DOMAIN_METADATA', 'VIR_ERR_NO_DOMAIN')) return null
+    if (error instanceof XmlError) return null
     throw error
   }
 }

@@ -38,7 +38,8 @@ export async function endGuest({ slow, guests }: Pick<Power, 'slow' | 'guests'>,
     } catch (error) {
       if (isLibvirtError(error, 'VIR_ERR_OPERATION_INVALID', 'VIR_ERR_NO_DOMAIN')) return
       // QEMU that waits for a slow disk cannot be killed yet.
-      if (!isLibvirtError(error, 'VIR_ERR_SYSTEM_ERROR', 'VIR_ERR_OPERATION_FAILED') || attempt >= END_ATTEMPTS) throw error
+      const unkillable = isLibvirtError(error, 'VIR_ERR_SYSTEM_ERROR', 'VIR_ERR_OPERATION_FAILED')
+      if (!unkillable || attempt >= END_ATTEMPTS) throw error
     }
   }
 }

@@ -32,14 +32,14 @@ export async function chooseVirtType(
   if (virt_type !== 'qemu' && offered) {
     const trial = await keptTrial(libvirt, facts, cpu_mode, join(options.state_path, 'virt-type.json'))
     if (trial === null) return 'kvm'
-    if (virt_type === 'kvm') throw unusable(`a guest does not start under KVM here: ${trial}`)
+    if (virt_type === 'kvm') throw unusable('a guest does not start under KVM here', new Error(trial))
   }
   if (!facts.domain_types.includes('qemu')) throw unusable('libvirt offers no emulation of x86_64')
   return 'qemu'
 }
 
-const unusable = (what: string): DriverError =>
-  new DriverError(`${what}; [libvirt] virt_type = qemu emulates the processor`, { kind: 'unavailable' })
+const unusable = (what: string, cause?: Error): DriverError =>
+  new DriverError(`${what}; [libvirt] virt_type = qemu emulates the processor`, { kind: 'unavailable', cause })
 
 /** Why no guest starts under KVM, or null when one does. */
 async function keptTrial(libvirt: Libvirt, facts: HostFacts, cpu_mode: CpuMode, path: string): Promise<string | null> {

@@ -22,7 +22,9 @@ export function element(
   return {
     name,
     attributes: Object.fromEntries(given.map(([key, value]) => [key, String(value)])),
-    children: children.filter((child) => child !== false).map((child) => (typeof child === 'number' ? `${child}` : child)),
+    children: children
+      .filter((child) => child !== false)
+      .map((child) => (typeof child === 'number' ? `${child}` : child)),
   }
 }
 
@@ -51,15 +53,19 @@ function escape(text: string): string {
     .replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
+const ENTITY = /&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/g
+
 function unescape(text: string): string {
-  return text.replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/g, (whole, decimal?: string, hex?: string, name?: string) => {
+  return text.replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
     if (name !== undefined) return entities[name] ?? whole
     const code = decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal)
     return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
   })
 }
 
-const TOKEN = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<(\/?)([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/y
+const SKIPPED = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>/.source
+const TAG = /<(\/?)([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>/.source
+const TEXT = /([^<]+)/.source
 const ATTRIBUTE = /([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
 
 /**
@@ -71,7 +77,7 @@ const ATTRIBUTE = /([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
 export function parseXml(document: string): XmlElement {
   const root = { name: '', attributes: {}, children: [] as (XmlElement | string)[] }
   const open = [root]
-  const token = new RegExp(TOKEN)
+  const token = new RegExp(`${SKIPPED}|${TAG}|${TEXT}`, 'y')
   while (token.lastIndex < document.length) {
     const at = token.lastIndex
     const match = token.exec(document)
