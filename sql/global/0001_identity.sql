@@ -30,6 +30,7 @@ create table users (
   description text not null default '',
   default_project_id text,
   enabled boolean not null default true,
+  options jsonb not null default '{}',
   extra jsonb not null default '{}',
   created_at timestamptz not null default now(),
   unique (domain_id, name)

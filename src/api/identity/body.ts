@@ -49,7 +49,7 @@ const MAX_ATTRIBUTES_LENGTH = 8192
 export function splitAttributes<T extends object, K extends keyof T & string>(
   body: T,
   kept: readonly K[],
-  leftOut: readonly string[],
+  leftOut: readonly string[] = [],
 ): { fields: Pick<T, K>; extra: Attributes } {
   const fields: [string, unknown][] = []
   const extra: [string, unknown][] = []

@@ -9,12 +9,13 @@ import { collection, self, whole } from './render.ts'
 import { type DeclareRoute, openRoute } from './route.ts'
 
 /** Nothing expires or locks itself here, so an exemption from that can be granted to anybody. */
+const Exemption = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]))
 const UserOptions = Type.Object(
   {
-    ignore_change_password_upon_first_use: Type.Optional(Type.Boolean()),
-    ignore_password_expiry: Type.Optional(Type.Boolean()),
-    ignore_lockout_failure_attempts: Type.Optional(Type.Boolean()),
-    ignore_user_inactivity: Type.Optional(Type.Boolean()),
+    ignore_change_password_upon_first_use: Exemption,
+    ignore_password_expiry: Exemption,
+    ignore_lockout_failure_attempts: Exemption,
+    ignore_user_inactivity: Exemption,
   },
   { additionalProperties: false },
 )
@@ -27,7 +28,7 @@ const UserFields = {
   enabled: Type.Optional(Type.Boolean()),
   options: Type.Optional(UserOptions),
 }
-const CHANGEABLE = ['name', 'password', 'email', 'description', 'default_project_id', 'enabled'] as const
+const CHANGEABLE = ['name', 'password', 'email', 'description', 'default_project_id', 'enabled', 'options'] as const
 const FIELDS = [...CHANGEABLE, 'domain_id'] as const
 
 const parseNew = bodyOf(
@@ -66,10 +67,9 @@ export function userRoutes(identity: Identity, route: DeclareRoute): HttpRoute[]
       policy: 'identity:create_user',
       ok: 201,
       async handle({ call, ctx }) {
-        const { options = {}, ...body } = parseNew(await call.json()).user
-        const { fields, extra } = splitAttributes(body, FIELDS, [])
+        const { fields, extra } = splitAttributes(parseNew(await call.json()).user, FIELDS)
         const user = await users.create({ domain_id: ctx.userDomainId, ...fields, extra })
-        return { user: { ...userView(call)(user), options } }
+        return { user: userView(call)(user) }
       },
     }),
     route('GET', '/v3/users/:user_id', {
@@ -82,7 +82,7 @@ export function userRoutes(identity: Identity, route: DeclareRoute): HttpRoute[]
       policy: 'identity:update_user',
       ok: 200,
       async handle({ call, params }) {
-        const { fields, extra } = splitAttributes(parseChange(await call.json()).user, CHANGEABLE, ['options'])
+        const { fields, extra } = splitAttributes(parseChange(await call.json()).user, CHANGEABLE)
         return { user: userView(call)(await users.update(params.user_id, { ...fields, extra })) }
       },
     }),
@@ -135,7 +135,7 @@ function userView(call: Call) {
     ...(user.default_project_id ? { default_project_id: user.default_project_id } : {}),
     ...(user.email ? { email: user.email } : {}),
     ...(user.description ? { description: user.description } : {}),
-    options: {},
+    options: user.options,
     password_expires_at: null,
     links: self(call, 'users', user.id),
   })

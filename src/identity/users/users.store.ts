@@ -9,6 +9,8 @@ export interface User {
   readonly description: string
   readonly default_project_id: string | null
   readonly enabled: boolean
+  /** Exemptions such as `ignore_password_expiry`. */
+  readonly options: Attributes
   readonly extra: Attributes
 }
 
@@ -19,7 +21,7 @@ export interface UserFilter {
 }
 
 function columns(sql: GlobalSql) {
-  return sql`id, name, domain_id, email, description, default_project_id, enabled, extra`
+  return sql`id, name, domain_id, email, description, default_project_id, enabled, options, extra`
 }
 
 export async function listUsers(sql: GlobalSql, filter: UserFilter, count: number, marker?: string) {
@@ -46,15 +48,18 @@ export async function lockUser(sql: GlobalSql, id: string): Promise<User | undef
 
 export async function insertUser(sql: GlobalSql, user: User, passwordHash: string | null): Promise<void> {
   await sql`
-    insert into users (id, name, domain_id, email, description, default_project_id, enabled, extra, password_hash)
+    insert into users (id, name, domain_id, email, description, default_project_id, enabled, options, extra,
+                       password_hash)
     values (${user.id}, ${user.name}, ${user.domain_id}, ${user.email}, ${user.description},
-            ${user.default_project_id}, ${user.enabled}, ${sql.json(user.extra)}, ${passwordHash})`
+            ${user.default_project_id}, ${user.enabled}, ${sql.json(user.options)}, ${sql.json(user.extra)},
+            ${passwordHash})`
 }
 
 export async function updateUser(sql: GlobalSql, user: User): Promise<void> {
   await sql`
     update users set name = ${user.name}, email = ${user.email}, description = ${user.description},
-      default_project_id = ${user.default_project_id}, enabled = ${user.enabled}, extra = ${sql.json(user.extra)}
+      default_project_id = ${user.default_project_id}, enabled = ${user.enabled},
+      options = ${sql.json(user.options)}, extra = ${sql.json(user.extra)}
     where id = ${user.id}`
 }
 

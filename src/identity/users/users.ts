@@ -58,9 +58,10 @@ export function createUsers({ db, tokens, passwords }: UsersOptions): Users {
         description: '',
         default_project_id: null,
         enabled: true,
+        options: {},
         extra: {},
       }
-      const user = changed(fresh, { ...input, extra: changedAttributes({}, input.extra ?? {}) })
+      const user = changed(fresh, { ...input, ...changedMaps(fresh, input) })
       await store.insertUser(db.sql, user, await hashed(password)).catch(refused(user))
       return user
     },
@@ -68,8 +69,7 @@ export function createUsers({ db, tokens, passwords }: UsersOptions): Users {
       const hash = await hashed(password)
       return tokens.revoking(async (tx, revoke) => {
         const before = (await store.lockUser(tx, id)) ?? missing(id)
-        const extra = changedAttributes(before.extra, changes.extra ?? {})
-        const after = changed(before, { ...changes, extra })
+        const after = changed(before, { ...changes, ...changedMaps(before, changes) })
         await store.updateUser(tx, after).catch(refused(after))
         if (password !== undefined) await store.updatePasswordHash(tx, id, hash)
         if (password !== undefined || (before.enabled && !after.enabled)) await revoke('user', id)
@@ -95,6 +95,10 @@ export function createUsers({ db, tokens, passwords }: UsersOptions): Users {
       })
     },
   }
+}
+
+function changedMaps(before: User, { options = {}, extra = {} }: Pick<UserChanges, 'options' | 'extra'>) {
+  return { options: changedAttributes(before.options, options), extra: changedAttributes(before.extra, extra) }
 }
 
 function missing(id: string): never {
