@@ -16,7 +16,7 @@ export interface NamespaceOptions {
   readonly hostname?: string
   /** `none`: a loopback interface of its own and nothing else. */
   readonly network: 'machine' | 'none'
-  /** [source, target]: the file or folder `source` is seen as `target` inside. */
+  /** [source, target]: the file or folder `source` is seen as `target` inside; a missing target becomes a folder. */
   readonly binds: readonly (readonly [string, string])[]
   /** Folders that are empty inside, where they exist. */
   readonly masks: readonly string[]
@@ -36,7 +36,7 @@ const FIRST_PROCESS = `
 set -e
 exec 3<&0
 hostname=$1; network=$2; command=$3; shift 3
-while [ "$1" != -- ]; do mkdir -p "$2" 2>/dev/null || true; mount --bind "$1" "$2"; shift 2; done; shift
+while [ "$1" != -- ]; do [ -e "$2" ] || mkdir -p "$2"; mount --bind "$1" "$2"; shift 2; done; shift
 for folder; do [ ! -d "$folder" ] || mount -t tmpfs -o mode=755 none "$folder"; done
 [ -z "$hostname" ] || echo "$hostname" >/proc/sys/kernel/hostname
 [ "$network" != none ] || PATH=$PATH:/usr/sbin:/sbin ip link set lo up

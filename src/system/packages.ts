@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, rm } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { findProgram } from './command.ts'
 
 /** Programs, and the packages of Debian and Ubuntu that bring them. */
@@ -42,6 +46,8 @@ export function aptLine(packages: readonly string[]): string {
 const INSTALL_DEADLINE_MS = 20 * 60_000
 /** Another apt, such as the nightly one, may hold the lock. */
 const LOCK_TIMEOUT_S = 600
+/** What apt says when its lists are missing or name versions that the archive no longer has. */
+const OLD_LISTS = /Unable to locate|no installation candidate|Failed to fetch|404/
 
 /**
  * Installs packages of the distribution, without starting any service they bring. The package lists are renewed only
@@ -58,7 +64,8 @@ export async function installPackages(
     const install = ['install', '--no-install-recommends', ...packages]
     const problem = await apt(install, progress)
     if (problem === null) return
-    progress('package lists', 0)
+    if (!OLD_LISTS.test(problem)) throw new Error(problem)
+    progress('renewing the package lists', 0)
     const problems = [await apt(['update'], progress), await apt(install, progress)]
     if (problems[1] !== null) throw new Error(problems.filter(Boolean).join('\n'))
   } finally {
@@ -66,39 +73,32 @@ export async function installPackages(
   }
 }
 
-/** @returns null, or why it failed. */
+/**
+ * Runs apt-get. It reports on a file descriptor of its own: the one it is told about is closed for the packages'
+ * scripts, and some of them fail when they cannot write to standard output.
+ * @returns null, or why it failed.
+ */
 async function apt(args: string[], progress: (doing: string, percent: number) => void): Promise<string | null> {
-  const options = [`DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`, 'APT::Status-Fd=1', 'Dpkg::Use-Pty=0']
-  const child = Bun.spawn(['apt-get', '-y', '-q', ...options.flatMap((option) => ['-o', option]), ...args], {
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
+  const options = [`DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`, 'APT::Status-Fd=3', 'Dpkg::Use-Pty=0']
+  const child = spawn('apt-get', ['-y', '-q', ...options.flatMap((option) => ['-o', option]), ...args], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
     timeout: INSTALL_DEADLINE_MS,
     // Ctrl-C does not reach it: packages that are unpacked but not configured would be left behind.
     detached: true,
   })
-  const [stderr] = await Promise.all([child.stderr.text(), readStatus(child.stdout, progress), child.exited])
-  if (child.exitCode === 0) return null
-  const errors = stderr.split('\n').filter((line) => line.startsWith('E:'))
-  return (errors.length > 0 ? errors : [stderr.trim().slice(-500) || `apt-get ended with ${child.exitCode}`]).join('\n')
-}
-
-/** Lines such as `dlstatus:7:42.5:Retrieving file 7 of 37` and `pmstatus:qemu-utils:80.1:Unpacking qemu-utils`. */
-async function readStatus(
-  stream: ReadableStream<Uint8Array>,
-  progress: (doing: string, percent: number) => void,
-): Promise<void> {
-  let rest = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop()!
-    for (const line of lines) {
-      const [, kind, percent] = /^(dl|pm)status:[^:]*(?::[^:.]*)?:([\d.]+):/.exec(line) ?? []
-      if (kind) progress(kind === 'dl' ? 'downloading' : 'unpacking', Number(percent))
-    }
-  }
+  const errors: string[] = []
+  createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => {
+    // dlstatus:7:42.5:Retrieving file 7 of 37 · pmstatus:qemu-utils:80.1:Unpacking qemu-utils · pmerror:name:80.1:why
+    const [, kind, name, percent, words] = /^(dlstatus|pmstatus|pmerror):(.*?):([\d.]+):(.*)$/.exec(line) ?? []
+    if (kind === 'pmerror') errors.push(`${name}: ${words}`)
+    else if (kind) progress(kind === 'dlstatus' ? 'downloading' : 'unpacking', Number(percent))
+  })
+  createInterface({ input: child.stderr! }).on('line', (line) => {
+    if (/^(E|dpkg|dpkg-\w+):/.test(line)) errors.push(line)
+  })
+  const [exitCode] = (await once(child, 'close')) as [number | null]
+  return exitCode === 0 ? null : [...errors, `apt-get ${args[0]} ended with exit code ${exitCode}`].join('\n')
 }
 
 const POLICY = '/usr/sbin/policy-rc.d'

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './command.ts'
@@ -92,7 +93,8 @@ const DIRECTORIES = {
 }
 
 function binds({ directory, hostname }: PrivateLibvirtdOptions): [string, string][] {
-  const files = ['passwd', 'group', ...(hostname ? ['hosts'] : [])].map((name) => [name, `/etc/${name}`] as const)
+  const names = ['passwd', 'group', ...(hostname && existsSync('/etc/hosts') ? ['hosts'] : [])]
+  const files = names.map((name) => [name, `/etc/${name}`] as const)
   return [...Object.entries(DIRECTORIES), ...files].map(([name, target]) => [join(directory, name), target])
 }
 
@@ -164,7 +166,7 @@ async function notAnswering(problem: string, namespace: Namespace, directory: st
 
 async function stopDaemon(namespace: Namespace): Promise<void> {
   const pid = (await namespace.exec(['cat', '/run/libvirt/libvirtd.pid'])).trim()
-  await namespace.exec(['kill', pid])
+  await namespace.exec(['/bin/sh', '-c', `kill ${pid}`])
   const deadline = Date.now() + STOP_DEADLINE_MS
   while (await namespace.exec(['test', '-d', `/proc/${pid}`]).then(() => true, () => false)) {
     if (Date.now() > deadline) throw new Error('libvirtd did not stop')

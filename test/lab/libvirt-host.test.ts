@@ -16,7 +16,7 @@ describe.if(has('libvirt'))('a pseudo-host', () => {
     await host.virsh('define', join(host.instancesDir, 'guest.xml'))
   })
 
-  afterAll(() => host.stop())
+  afterAll(() => host?.stop())
 
   const consoleLog = (): Promise<string> => Bun.file(join(host.instancesDir, 'console.log')).text()
   const running = (): Promise<string> => host.virsh('list', '--name')
