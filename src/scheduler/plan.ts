@@ -64,7 +64,7 @@ export function plan(policy: Policy, snapshot: Snapshot, request: PlanRequest): 
  */
 function conditionsOf(policy: Policy, request: PlanRequest): { filter: string; condition: Condition }[] {
   const asked: { filter: string; condition: Condition }[] = []
-  const { ignore_hosts, force_host, force_node } = request
+  const { ignore_hosts, force_host, force_node, requested_host, requested_node } = request
   if (ignore_hosts.length > 0) {
     const says = (r: Rejected) => `${r.hosts === 1 ? 'was' : 'were'} tried before`
     asked.push({ filter: 'ignore_hosts', condition: { kind: 'host_not_in', hosts: ignore_hosts, says } })
@@ -77,6 +77,12 @@ function conditionsOf(policy: Policy, request: PlanRequest): { filter: string; c
     asked.push({ filter: 'force_nodes', condition: { kind: 'node_in', nodes: [force_node], says } })
   }
   if (force_host !== null || force_node !== null) return asked
+  if (requested_host !== undefined) {
+    asked.push({ filter: 'requested_host', condition: { kind: 'host_in', hosts: [requested_host], says } })
+  }
+  if (requested_node !== undefined) {
+    asked.push({ filter: 'requested_node', condition: { kind: 'node_in', nodes: [requested_node], says } })
+  }
   for (const filter of policy.filters) {
     for (const condition of filter.asks(request)) asked.push({ filter: filter.name, condition })
   }

@@ -1,0 +1,82 @@
+import { expect, test } from 'bun:test'
+import { fleetOf, idleHost, policyOf, requestFor } from '../../test/support/fleet.ts'
+import { enabledFilters } from './filters/index.ts'
+import { createFleet, NOTHING } from './fleet.ts'
+import { plan } from './plan.ts'
+
+const zoned = policyOf({ filters: enabledFilters(['AvailabilityZoneFilter']) })
+const inZone = (fleet: ReturnType<typeof createFleet>, availability_zone: string) =>
+  plan(zoned, fleet, requestFor({}, { availability_zone, count: 64 })).candidates.map(({ host }) => host.row.id)
+
+test('a new host takes the lowest slot that is free', () => {
+  const fleet = fleetOf({}, {}, {})
+  fleet.remove('cell1', 3)
+  fleet.remove('cell1', 1)
+  fleet.put('cell1', idleHost(7), 0)
+  fleet.put('cell1', idleHost(8), 0)
+  expect([fleet.slotOf('cell1', 7), fleet.slotOf('cell1', 8), fleet.size]).toEqual([0, 2, 3])
+})
+
+test('hosts of two cells with the same id are two hosts', () => {
+  const fleet = fleetOf({})
+  fleet.put('cell2', idleHost(1, { host: 'other' }), 0)
+  expect([fleet.size, fleet.cells]).toEqual([2, 2])
+  fleet.remove('cell1', 1)
+  expect([fleet.size, fleet.cells, fleet.host(1).row.host]).toEqual([1, 1, 'other'])
+})
+
+test('removing a host that is not known changes nothing', () => {
+  const fleet = fleetOf({})
+  fleet.remove('cell1', 2)
+  fleet.remove('cell2', 1)
+  expect(fleet.size).toBe(1)
+})
+
+test('memory grows with hosts and with facts, and keeps what was known', () => {
+  const fleet = createFleet({ service_down_time: 60 })
+  for (let id = 1; id <= 1_000; id++) {
+    fleet.put('cell1', idleHost(id, { availability_zone: `zone-${id % 300}` }), 0)
+    if (id === 10) fleet.take(3, { vcpus: 2, memory_mb: 0, disk_gb: 0 })
+  }
+  expect(inZone(fleet, 'zone-4')).toEqual([4, 304, 604, 904])
+  expect(fleet.quantity(3, 'claimable_vcpus')).toBe(6)
+  expect(fleet.bytes / 1_000).toBeLessThan(150)
+})
+
+test('the bitmap of a fact that is true of no host any more is used again', () => {
+  const fleet = fleetOf({})
+  const before = fleet.bytes
+  for (let move = 0; move < 1_000; move++) fleet.put('cell1', idleHost(1, { availability_zone: `zone-${move}` }), 0)
+  expect(fleet.bytes).toBe(before)
+  expect(inZone(fleet, 'zone-998')).toEqual([])
+  expect(inZone(fleet, 'zone-999')).toEqual([1])
+})
+
+test('what was decided counts until it is taken back', () => {
+  const fleet = fleetOf({ vcpus_used: 1 })
+  fleet.take(0, { vcpus: 3, memory_mb: 100, disk_gb: 7 })
+  const values = () =>
+    (['claimable_vcpus', 'claimable_memory_mb', 'claimable_disk_gb', 'free_ram_mb'] as const).map((each) =>
+      fleet.quantity(0, each),
+    )
+  expect(values()).toEqual([4, 8_092, 93, 8_092])
+  fleet.put('cell1', idleHost(1), 0)
+  expect(values()).toEqual([5, 8_092, 93, 8_092])
+  fleet.take(0, NOTHING)
+  expect(values()).toEqual([8, 8_192, 100, 8_192])
+})
+
+test('numbers beyond what a column holds are cut, not wrapped', () => {
+  const fleet = fleetOf({ memory_mb_capacity: 2 ** 31 - 1 }, { memory_mb_capacity: 0, memory_mb_used: 2 ** 31 - 1 })
+  expect([fleet.quantity(0, 'claimable_memory_mb'), fleet.quantity(1, 'claimable_memory_mb')]).toEqual([
+    2 ** 30 - 1,
+    -(2 ** 30),
+  ])
+})
+
+test('a host that was renamed is found by its new name only', () => {
+  const fleet = fleetOf({}, {})
+  fleet.put('cell1', idleHost(1, { host: 'renamed' }), 0)
+  const forced = (force_host: string) => plan(policyOf(), fleet, requestFor({}, { force_host })).candidates.length
+  expect([forced('renamed'), forced('host-1')]).toEqual([1, 0])
+})
