@@ -8,14 +8,14 @@ test('without options a run has a directory of its own, installs packages and ke
 test('each option is read', () => {
   expect(parseOptions(['--state-path', '/srv/x', '--listen=[::1]:0', '--no-install', '--keep'])).toEqual({
     statePath: '/srv/x',
-    listen: '[::1]:0',
+    listen: { host: '[::1]', port: 0 },
     install: false,
     keep: true,
   })
   expect(parseOptions(['--help'])).toBeNull()
 })
 
-test.each(['--listen', '--listen=8774', '--listen=host:port', '--nonsense', 'word'])('%s is refused', (arg) => {
+test.each(['--listen', '--listen=8774', '--listen=host:port', '--listen=host:65536', '--nonsense', 'word'])('%s is refused', (arg) => {
   expect(() => parseOptions([arg])).toThrow(TypeError)
 })
 

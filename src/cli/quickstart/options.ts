@@ -1,10 +1,15 @@
 import { parseArgs } from 'node:util'
 
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
 export interface QuickstartOptions {
   /** Where the cloud keeps all it has; null makes a directory for this run alone. */
   readonly statePath: string | null
-  /** ADDRESS:PORT, or null for 127.0.0.1:8774, or a free port where that one is taken. */
-  readonly listen: string | null
+  /** Null for 127.0.0.1:8774, or a free port where that one is taken. */
+  readonly listen: Address | null
   /** May packages be installed? */
   readonly install: boolean
   /** Leave the state path in place at the end. */
@@ -40,9 +45,16 @@ export function parseOptions(args: string[]): QuickstartOptions | null {
     },
   })
   if (values.help) return null
-  const { listen = null, keep } = values
-  if (listen !== null && !/^(\[[0-9a-f:]+\]|[\w.-]+):\d{1,5}$/i.test(listen)) {
-    throw new TypeError(`--listen ${listen}: expected ADDRESS:PORT, for example 127.0.0.1:8774`)
+  return {
+    statePath: values['state-path'] ?? null,
+    listen: values.listen === undefined ? null : parseAddress(values.listen),
+    install: !values['no-install'],
+    keep: values.keep,
   }
-  return { statePath: values['state-path'] ?? null, listen, install: !values['no-install'], keep }
+}
+
+function parseAddress(text: string): Address {
+  const [, host, port] = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text) ?? []
+  if (host && Number(port) <= 65535) return { host, port: Number(port) }
+  throw new TypeError(`--listen ${text}: expected ADDRESS:PORT, for example 127.0.0.1:8774`)
 }
