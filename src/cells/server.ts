@@ -80,6 +80,8 @@ export interface Server {
   readonly access_ip_v6: string | null
   readonly auto_disk_config: boolean
   readonly root_device_name: string | null
+  /** As given; nothing here verifies signatures, which is Nova's default too. */
+  readonly trusted_image_certificates: readonly string[] | null
   readonly locked_by: 'owner' | 'admin' | null
   readonly locked_reason: string | null
   readonly fault: Fault | null
@@ -126,6 +128,7 @@ export const SERVER_COLUMNS = [
   'access_ip_v6',
   'auto_disk_config',
   'root_device_name',
+  'trusted_image_certificates',
   'locked_by',
   'locked_reason',
   'fault',

@@ -32,6 +32,9 @@ export const PlanRequest = T.Object({
   /** `az:host[:node]` of an admin: filters are skipped, as in Nova. */
   force_host: T.Union([T.String({ maxLength: 255 }), T.Null()]),
   force_node: T.Union([T.String({ maxLength: 255 }), T.Null()]),
+  /** The one host or node wanted, if it passes the filters: Nova's requested destination. */
+  requested_host: T.Optional(T.String({ maxLength: 255 })),
+  requested_node: T.Optional(T.String({ maxLength: 255 })),
   ignore_hosts: T.Array(T.String({ maxLength: 255 }), { maxItems: 1000 }),
   /** Hosts wanted back: the chosen one and alternates in the same cell (`[scheduler] max_attempts`). */
   count: T.Integer({ minimum: 1, maximum: 64 }),

@@ -260,6 +260,7 @@ export function acceptedServer(overrides: Partial<Server> = {}): Server {
     access_ip_v6: null,
     auto_disk_config: true,
     root_device_name: null,
+    trusted_image_certificates: null,
     locked_by: null,
     locked_reason: null,
     fault: null,

@@ -46,6 +46,7 @@ const RULES: readonly Entry[] = [
   ['servers:show:host_status', 'admin', "Show a server with the state of its host."],
   ['servers:create', 'member', 'Create a server.'],
   ['servers:create:forced_host', 'admin', 'Create a server on a given host, past the filters.'],
+  ['servers:create:trusted_certs', 'member', 'Create a server from an image signed by given certificates.'],
   ['servers:create:attach_network', 'member', 'Create a server with given networks or ports.'],
   ['servers:create:zero_disk_flavor', 'admin', 'Boot an image with a flavor that has no disk size.'],
   ['servers:update', 'member', 'Update a server.'],
@@ -98,9 +99,14 @@ const RULES: readonly Entry[] = [
   ['os-hypervisors:servers', 'admin', 'List the servers of hypervisors.'],
 ]
 
-export const computePolicies: RuleDefaults = Object.fromEntries(
-  RULES.map(([rule, persona, description]) => [
-    `os_compute_api:${rule}`,
-    { ...PERSONAS[persona], description, scope_types },
-  ]),
-)
+/** The few that Nova names without the prefix. */
+const BARE_RULES: readonly Entry[] = [
+  ['compute:servers:create:requested_destination', 'admin', 'Create a server on a given host, if it passes the filters.'],
+]
+
+const defaultOf = ([, persona, description]: Entry) => ({ ...PERSONAS[persona], description, scope_types })
+
+export const computePolicies: RuleDefaults = Object.fromEntries([
+  ...RULES.map((entry) => [`os_compute_api:${entry[0]}`, defaultOf(entry)] as const),
+  ...BARE_RULES.map((entry) => [entry[0], defaultOf(entry)] as const),
+])

@@ -90,6 +90,8 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     networks: networksOf(req, server, counts.max_count),
     security_groups: [...new Set((server.security_groups ?? []).map((group) => group.name ?? 'default'))],
     ...place,
+    ...destinationOf(req, server),
+    trusted_image_certificates: certificatesOf(req, server),
     hostname: hostnameOf(server, counts.max_count),
     config_drive: server.config_drive === undefined ? false : boolean(server.config_drive),
     user_data: server.user_data ?? null,
@@ -120,6 +122,23 @@ function placeOf(req: Asked, server: Wanted): Pick<CreateServers, 'availability_
   const [zone = '', host = '', node = ''] = parts
   if (parts.length > 1) req.must('os_compute_api:servers:create:forced_host')
   return { availability_zone: zone || null, force_host: host || null, force_node: node || null }
+}
+
+/** Unlike a forced host, one that must pass the filters. */
+function destinationOf(req: Asked, server: Wanted): Pick<CreateServers, 'requested_host' | 'requested_node'> {
+  const { host, hypervisor_hostname: node } = server
+  if (host === undefined && node === undefined) return { requested_host: null, requested_node: null }
+  req.must('compute:servers:create:requested_destination')
+  if (server.availability_zone?.includes(':')) {
+    throw badRequest('A forced host in availability_zone and a requested host cannot be specified together.')
+  }
+  return { requested_host: host ?? null, requested_node: node ?? null }
+}
+
+function certificatesOf(req: Asked, server: Wanted): CreateServers['trusted_image_certificates'] {
+  const ids = server.trusted_image_certificates ?? null
+  if (ids !== null) req.must('os_compute_api:servers:create:trusted_certs')
+  return ids
 }
 
 function imageOf(server: Wanted): string {

@@ -25,6 +25,10 @@ export interface CreateServers {
   /** Skips the filters: `az:host:node`. */
   readonly force_host: string | null
   readonly force_node: string | null
+  /** Wanted, if it passes the filters. */
+  readonly requested_host: string | null
+  readonly requested_node: string | null
+  readonly trusted_image_certificates: readonly string[] | null
   readonly hostname: string | null
   readonly config_drive: boolean
   readonly user_data: string | null
@@ -59,7 +63,7 @@ export async function createServers(
     imageFor(ports, ctx, request.image_id),
     publicKeyFor(ports, ctx, request.key_name),
     ports.quotas.limitsOf(ctx.projectId),
-    checkZone(ports, request),
+    checkPlace(ports, request),
     ports.networks.validateRequests(ctx, request.networks, request.security_groups),
   ])
   checkFits(flavor, image, request)
@@ -73,9 +77,10 @@ export async function createServers(
 async function acceptAsManyAsFit(
   ports: ServerPorts,
   ctx: RequestContext,
-  { min_count, max_count, force_host, force_node }: CreateServers,
+  request: CreateServers,
   { flavor, limits, make }: { flavor: FlavorRow; limits: QuotaValues; make: (count: number) => Server[] },
 ): Promise<Server[]> {
+  const { min_count, max_count } = request
   const bounds = { instances: limits.instances, cores: limits.cores, memory_mb: limits.ram }
   let count = limits.instances < 0 ? max_count : Math.min(max_count, Math.max(min_count, limits.instances))
   for (let attempt = 1; ; attempt++) {
@@ -92,7 +97,7 @@ async function acceptAsManyAsFit(
               kind: 'server.schedule',
               subject: server.id,
               request_id: ctx.requestId,
-              input: { project_name: ctx.projectName, user_name: ctx.userName, force_host, force_node },
+              input: scheduleInput(ctx, request),
               deadline_s: SCHEDULE_DEADLINE_S,
             }),
           ),
@@ -106,6 +111,18 @@ async function acceptAsManyAsFit(
       if (fitting < min_count) throw error
       count = fitting
     }
+  }
+}
+
+function scheduleInput(ctx: RequestContext, request: CreateServers): Record<string, unknown> {
+  const { force_host, force_node, requested_host, requested_node } = request
+  return {
+    project_name: ctx.projectName,
+    user_name: ctx.userName,
+    force_host,
+    force_node,
+    ...(requested_host === null ? {} : { requested_host }),
+    ...(requested_node === null ? {} : { requested_node }),
   }
 }
 
@@ -129,16 +146,23 @@ async function publicKeyFor(ports: ServerPorts, ctx: RequestContext, name: strin
   return keypair.public_key
 }
 
-async function checkZone(ports: ServerPorts, { availability_zone, force_host }: CreateServers): Promise<void> {
+async function checkPlace(ports: ServerPorts, request: CreateServers): Promise<void> {
+  const { availability_zone, requested_node } = request
+  const host = request.force_host ?? request.requested_host
   if (availability_zone !== null) {
     const zones = await ports.hosts.zones({ internal: false })
     if (!zones.some((zone) => zone.name === availability_zone && zone.available)) {
       throw badRequest('The requested availability zone is not available')
     }
   }
-  if (force_host === null) return
-  const services = await ports.hosts.services({ host: force_host, binary: 'nova-compute' })
-  if (services.length === 0) throw badRequest(`Compute host ${force_host} could not be found.`)
+  if (host === null && requested_node === null) return
+  const hypervisors = await ports.hosts.hypervisors()
+  if (host !== null && !hypervisors.some((state) => state.host.host === host)) {
+    throw badRequest(`Compute host ${host} could not be found.`)
+  }
+  if (requested_node !== null && !hypervisors.some((state) => state.host.node === requested_node)) {
+    throw badRequest(`Compute host ${requested_node} could not be found.`)
+  }
 }
 
 const GIB = 2 ** 30
@@ -224,6 +248,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       // Nova: on unless the image says otherwise or the request does.
       auto_disk_config: request.auto_disk_config ?? image.properties.auto_disk_config?.toLowerCase() === 'true',
       root_device_name: null,
+      trusted_image_certificates: request.trusted_image_certificates,
       locked_by: null,
       locked_reason: null,
       fault: null,

@@ -15,6 +15,8 @@ export const ScheduleInput = T.Object({
   user_name: T.String(),
   force_host: T.Union([T.String(), T.Null()]),
   force_node: T.Union([T.String(), T.Null()]),
+  requested_host: T.Optional(T.String()),
+  requested_node: T.Optional(T.String()),
 })
 type Context = TaskContext<typeof ScheduleInput.static>
 
@@ -88,6 +90,8 @@ function planRequest(server: Server, context: Context, maxAttempts: number, roun
     availability_zone: server.availability_zone,
     force_host: context.input.force_host,
     force_node: context.input.force_node,
+    ...(context.input.requested_host === undefined ? {} : { requested_host: context.input.requested_host }),
+    ...(context.input.requested_node === undefined ? {} : { requested_node: context.input.requested_node }),
     ignore_hosts: [],
     count: maxAttempts,
     seed: Number.parseInt(server.id.slice(0, 8), 16) + round,

@@ -82,7 +82,7 @@ function full({ server, instance_name, zone, host_status }: ServerSource, render
     locked_reason: server.locked_reason,
     description: server.description,
     tags: server.tags,
-    trusted_image_certificates: null,
+    trusted_image_certificates: server.trusted_image_certificates,
     'OS-EXT-SRV-ATTR:hostname': server.hostname,
     host_status: host_status ?? undefined,
   }

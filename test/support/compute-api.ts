@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto'
+import { computeFace, computePolicies } from '../../src/api/compute/index.ts'
+import { type Cells, createCells, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
+import { type Compute, createCompute, type ImageFacts } from '../../src/compute/index.ts'
+import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
+import { createMemoryBus } from '../../src/platform/bus/index.ts'
+import { asProblem } from '../../src/platform/db/index.ts'
+import { type Call, serve } from '../../src/platform/http/index.ts'
+import { createPolicy } from '../../src/platform/policy/index.ts'
+import { quietLog, type TestDatabases, testDatabases } from './database.ts'
+
+/** Everybody who asks in tests; the token is the name. */
+export const PROJECT = '11111111111111111111111111111111'
+export const OTHER_PROJECT = '22222222222222222222222222222222'
+
+const people: Record<string, Pick<RequestContext, 'userId' | 'projectId' | 'roles'>> = {
+  admin: { userId: 'admin-user', projectId: '99999999999999999999999999999999', roles: ['admin', 'manager', 'member', 'reader'] },
+  member: { userId: 'member-user', projectId: PROJECT, roles: ['member', 'reader'] },
+  reader: { userId: 'reader-user', projectId: PROJECT, roles: ['reader'] },
+  stranger: { userId: 'stranger-user', projectId: OTHER_PROJECT, roles: ['member', 'reader'] },
+  nobody: { userId: 'nobody-user', projectId: PROJECT, roles: [] },
+}
+
+export type Person = 'admin' | 'member' | 'reader' | 'stranger' | 'nobody'
+
+export function contextOf(person: Person): RequestContext {
+  const { userId, projectId, roles } = people[person]!
+  return {
+    requestId: newRequestId(),
+    userId,
+    userName: userId,
+    userDomainId: 'default',
+    projectId,
+    projectName: projectId,
+    projectDomainId: 'default',
+    roles,
+    isAdmin: roles.includes('admin'),
+    systemScope: null,
+  }
+}
+
+export const IMAGE: ImageFacts = {
+  id: '70a599e0-31e7-49b7-b260-868f441e862b',
+  name: 'tiny',
+  disk_format: 'qcow2',
+  min_disk_gb: 0,
+  min_ram_mb: 0,
+  properties: { hw_disk_bus: 'virtio', a: 'b' },
+  status: 'active',
+  size_bytes: 1_048_576,
+  virtual_size_bytes: 1_048_576,
+}
+
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: an answer is what the test says it is
+  readonly body: any
+  readonly headers: Headers
+}
+
+export interface ComputeApi {
+  readonly url: string
+  readonly compute: Compute
+  readonly cells: Cells
+  readonly databases: TestDatabases
+  /** A request of `as` at microversion `v`; `path` is below `/compute/v2.1`. */
+  ask(method: string, path: string, options?: { as?: Person | null; v?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer>
+  /** A server that runs, put into cell1 past the API. */
+  addServer(changes?: Partial<Server>): Promise<Server>
+  /** Console texts by server id. */
+  readonly consoles: Map<string, string>
+  stop(): Promise<void>
+}
+
+/** The compute API over HTTP with real databases; images, networks and hosts are stand-ins that say yes. */
+export async function startComputeApi(quota: Partial<Record<string, number>> = {}): Promise<ComputeApi> {
+  const databases = await testDatabases()
+  const cells = createCells(databases, quietLog)
+  const consoles = new Map<string, string>()
+  const compute = createCompute({
+    cells,
+    bus: createMemoryBus({ log: quietLog }),
+    projects: { exists: async (id) => /^[0-9a-f]{32}$/.test(id) },
+    images: { show: async (_ctx, id) => (id === IMAGE.id ? IMAGE : null) },
+    networks: { validateRequests: async () => {} },
+    hostCalls: {
+      command: async () => ({ power_state: 'running' }),
+      async query(_host, { server_id, lines }) {
+        const all = (consoles.get(server_id) ?? '').split('\n')
+        return (lines === null ? all : all.slice(-lines)).join('\n')
+      },
+    },
+    clock: systemClock,
+    log: quietLog,
+    quota: {
+      instances: 10,
+      cores: 20,
+      ram: 51_200,
+      metadata_items: 128,
+      key_pairs: 100,
+      server_groups: 10,
+      server_group_members: 10,
+      ...quota,
+    },
+    instance_name_template: 'instance-%08x',
+    service_down_time_s: 60,
+    default_availability_zone: 'nova',
+    internal_service_availability_zone: 'internal',
+  })
+  await compute.flavors.bootstrap()
+  const policy = createPolicy({ defaults: computePolicies, log: quietLog })
+  const face = computeFace({
+    compute,
+    policy,
+    authenticate: personOf,
+    config: { max_limit: 1000, enable_instance_password: true },
+  })
+  const server = await serve({
+    faces: [face],
+    listen: { host: '127.0.0.1', port: 0 },
+    logs: { role: () => quietLog },
+    classify: asProblem,
+    accessLog: false,
+  })
+  return {
+    url: `${server.url}/compute`,
+    compute,
+    cells,
+    databases,
+    consoles,
+    async ask(method, path, { as = 'member', v, body, headers = {} } = {}) {
+      const response = await fetch(`${server.url}/compute${path.startsWith('!') ? path.slice(1) : `/v2.1${path}`}`, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(as === null ? {} : { 'X-Auth-Token': as }),
+          ...(v === undefined ? {} : { 'OpenStack-API-Version': `compute ${v}` }),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers }
+    },
+    async addServer(changes = {}) {
+      const server = runningServer(changes)
+      await cells.get('cell1').transaction((tx) => insertServer(tx, server))
+      await databases.global.transaction(async (tx) => {
+        await tx`insert into server_mappings ${tx({
+          server_id: server.id,
+          project_id: server.project_id,
+          user_id: server.user_id,
+          vcpus: 1,
+          memory_mb: 64,
+          created_at: server.created_at,
+        })}`
+        await settleInCell(tx, server.id, 'cell1')
+      })
+      return server
+    },
+    async stop() {
+      await server.stop({ deadline_s: 1 })
+      await databases.drop()
+    },
+  }
+}
+
+function personOf(call: Call): RequestContext {
+  const name = call.request.headers.get('x-auth-token')
+  if (name === null || !(name in people)) throw new Problem('unauthorized', 'The request you have made requires authentication.')
+  return { ...contextOf(name as Person), requestId: call.requestId }
+}
+
+function runningServer(changes: Partial<Server>): Server {
+  const now = new Date()
+  return {
+    id: randomUUID(),
+    number: null,
+    project_id: PROJECT,
+    user_id: 'member-user',
+    name: 'web',
+    description: null,
+    hostname: 'web',
+    vm_state: 'active',
+    task_state: null,
+    power_state: 1,
+    progress: 0,
+    flavor: { id: '42', name: 'm1.nano', vcpus: 1, memory_mb: 64, root_gb: 1, ephemeral_gb: 0, swap_mb: 0, extra_specs: { 'hw:cpu_policy': 'shared' } },
+    flavor_id: '42',
+    image_id: IMAGE.id,
+    image: { id: IMAGE.id, name: IMAGE.name, disk_format: 'qcow2', min_disk_gb: 0, min_ram_mb: 0, properties: IMAGE.properties },
+    key_name: 'k1',
+    public_key: null,
+    metadata: { role: 'web' },
+    tags: ['blue'],
+    security_groups: [{ name: 'default' }],
+    requested_networks: 'auto',
+    vifs: [
+      {
+        port_id: 'a2ed1d3c-0a30-4e3f-a6aa-6f8e3d1d7b11',
+        network_id: 'b3ed1d3c-0a30-4e3f-a6aa-6f8e3d1d7b22',
+        network_label: 'private',
+        mac_address: 'fa:16:3e:b1:34:e3',
+        mtu: 1500,
+        fixed_ips: [
+          { subnet_id: 'c4ed1d3c-0a30-4e3f-a6aa-6f8e3d1d7b33', ip_address: '10.0.0.7', prefix_length: 16, gateway_ip: '10.0.0.1' },
+        ],
+      },
+    ],
+    availability_zone: null,
+    host: 'cmp1',
+    node: 'cmp1.example',
+    reservation_id: 'r-abcdefgh',
+    launch_index: 0,
+    config_drive: false,
+    user_data: null,
+    access_ip_v4: null,
+    access_ip_v6: null,
+    auto_disk_config: false,
+    root_device_name: '/dev/vda',
+    trusted_image_certificates: null,
+    locked_by: null,
+    locked_reason: null,
+    fault: null,
+    explanation: null,
+    generation: 2,
+    created_at: now,
+    updated_at: now,
+    launched_at: now,
+    terminated_at: null,
+    deleted_at: null,
+    ...changes,
+  }
+}
