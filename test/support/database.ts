@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { type Databases, openDatabases, startEmbeddedPostgres } from '../../src/platform/db/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
+import { afterUs } from './after-us.ts'
 
 export interface TestDatabases extends Databases {
   /** Connection lines of the two, for a second process or a raw look. */
@@ -73,7 +73,7 @@ async function startTestServer(): Promise<string> {
     mkdirSync(directory)
     // The server runs as "nobody" when we are root.
     chmodSync(directory, 0o711)
-    removeAfterUs(directory)
+    afterUs('kill -QUIT "$(head -n 1 "$1/pg/data/postmaster.pid")"; sleep 0.2; rm -rf "$1"', directory)
   }
   const server = await startEmbeddedPostgres({
     directory: join(directory, 'pg'),
@@ -83,16 +83,6 @@ async function startTestServer(): Promise<string> {
   })
   if (first) await makeTemplates(server.connection)
   return server.connection
-}
-
-/** A shell that waits for the end of this process, whatever ended it, then kills the server and removes its files. */
-function removeAfterUs(directory: string): void {
-  const script = `
-    while kill -0 ${process.pid} 2>/dev/null; do sleep 0.2; done
-    kill -QUIT "$(head -n 1 "$1/pg/data/postmaster.pid")" 2>/dev/null
-    sleep 0.2
-    rm -rf "$1"`
-  spawn('/bin/sh', ['-c', script, 'test-database-watch', directory], { detached: true, stdio: 'ignore' }).unref()
 }
 
 async function makeTemplates(server: string): Promise<void> {

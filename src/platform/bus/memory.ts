@@ -151,6 +151,12 @@ export function createMemoryBus({ log }: { log: Logger }): Bus {
 
     async close() {
       closed = true
+      for (const { waiting } of calls.values()) {
+        for (let call = waiting.shift(); call; call = waiting.shift()) {
+          clearTimeout(call.timer)
+          call.reject(unavailable('The message bus is closed.'))
+        }
+      }
       await Promise.all([...subscriptions].map((each) => each.stop()))
     },
   }

@@ -149,11 +149,17 @@ function createData(cluster: Cluster): void {
   const result = spawnSync(
     cluster.distribution.initdb,
     [
-      ...['--pgdata', unfinished, '--username', SUPERUSER, '--auth', 'trust', '--encoding', 'UTF8', '--no-instructions'],
+      `--pgdata=${unfinished}`,
+      `--username=${SUPERUSER}`,
+      '--auth=trust',
+      '--encoding=UTF8',
       // Sorts by code point, the same on every machine, and knows the cases of all letters.
-      ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
       // One sync of the file system instead of a thousand of files.
       '--sync-method=syncfs',
+      '--no-instructions',
     ],
     { ...cluster.account, cwd: '/', env: environment(), encoding: 'utf8' },
   )
