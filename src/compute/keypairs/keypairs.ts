@@ -1,5 +1,6 @@
 import { badRequest, conflict, notFound, Problem } from '../../kernel/index.ts'
 import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import { generateCertificate } from './certificate.ts'
 import {
   countKeypairs,
   deleteKeypair,
@@ -17,6 +18,9 @@ export interface NewKeypair {
   readonly private_key?: string
 }
 
+const generate = (type: KeypairType, userId: string) =>
+  type === 'ssh' ? generateSshKey() : generateCertificate(userId, new Date())
+
 export type Keypairs = ReturnType<typeof createKeypairs>
 
 /** Key pairs of users. They belong to a user, not to a project. */
@@ -24,10 +28,7 @@ export function createKeypairs({ db, limit }: { db: GlobalDb; limit: number }) {
   return {
     /** @param publicKey null to have a pair made. @throws {Problem} bad_request, conflict, over_quota */
     async create(userId: string, name: string, type: KeypairType, publicKey: string | null): Promise<NewKeypair> {
-      if (publicKey === null && type === 'x509') {
-        throw badRequest('Keypair data is invalid: a certificate is not made here, it must be given as public_key.')
-      }
-      const made = publicKey === null ? await generateSshKey() : { public_key: publicKey }
+      const made = publicKey === null ? await generate(type, userId) : { public_key: publicKey }
       const row = { user_id: userId, name, type, public_key: made.public_key }
       try {
         const keypair = await insertKeypair(db, { ...row, fingerprint: fingerprint(type, made.public_key) }, limit)
