@@ -2,25 +2,42 @@ import { createHash } from 'node:crypto'
 import type { ImageSource } from '../../src/contracts/index.ts'
 import { newId } from '../../src/kernel/index.ts'
 
-/** An image service as a compute host sees it: one address per image. */
+const GRANT = 'granted'
+
+/** An image service as a compute host sees it: one address per image; `?status=503` gives another answer. */
 export interface ImageServer {
   /** Serves `bytes` from now on. `overrides` is what is claimed of them against the truth. */
   add(bytes: Uint8Array, overrides?: Partial<ImageSource>): ImageSource
   /** How often the image was asked for. */
   requests(image: ImageSource): number
+  /** From now on sends half of an image's bytes and no more, until it is released. */
+  hold(): void
+  release(): void
   stop(): Promise<void>
 }
 
 export function startImageServer(): ImageServer {
   const images = new Map<string, { bytes: Uint8Array<ArrayBuffer>; requests: number }>()
+  let held: PromiseWithResolvers<void> | undefined
+
+  async function* inHalves(bytes: Uint8Array) {
+    yield bytes.slice(0, bytes.length / 2)
+    await held?.promise
+    yield bytes.slice(bytes.length / 2)
+  }
+
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     fetch(request) {
-      const image = images.get(new URL(request.url).pathname)
+      const url = new URL(request.url)
+      const image = images.get(url.pathname)
+      const status = Number(url.searchParams.get('status') ?? 200)
+      if (status !== 200) return new Response('', { status, headers: { location: url.pathname } })
+      if (request.headers.get('x-image-grant') !== GRANT) return new Response('', { status: 401 })
       if (!image) return new Response('', { status: 404 })
       image.requests++
-      return new Response(image.bytes)
+      return new Response(inHalves(image.bytes))
     },
   })
   return {
@@ -31,7 +48,7 @@ export function startImageServer(): ImageServer {
         id,
         name: 'tiny',
         url: `http://127.0.0.1:${server.port}/${id}`,
-        headers: {},
+        headers: { 'X-Image-Grant': GRANT },
         disk_format: 'qcow2',
         size_bytes: bytes.length,
         sha512: createHash('sha512').update(bytes).digest('hex'),
@@ -41,6 +58,11 @@ export function startImageServer(): ImageServer {
       }
     },
     requests: (image) => images.get(`/${image.id}`)?.requests ?? 0,
+    hold: () => void (held ??= Promise.withResolvers()),
+    release() {
+      held?.resolve()
+      held = undefined
+    },
     stop: () => server.stop(true),
   }
 }

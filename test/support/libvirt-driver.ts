@@ -69,7 +69,8 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
   }
 }
 
-function tinyInstance(number: number, image: ImageSource, overrides: Partial<Instance> = {}): Instance {
+/** The smallest instance, as `instance-<number in hex>`. */
+export function tinyInstance(number: number, image: ImageSource | null, overrides: Partial<Instance> = {}): Instance {
   return {
     server_id: newId(),
     instance_name: `instance-${number.toString(16).padStart(8, '0')}`,
