@@ -8,7 +8,7 @@ import { flavors } from './flavors.ts'
 import { hosts } from './hosts.ts'
 import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
-import { MOUNT, registerResources } from './pipeline.ts'
+import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import type { Resource } from './route.ts'
 import { serverParts } from './server-parts.ts'
@@ -70,7 +70,7 @@ const VARY = { Vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version' }
 /** The version an answer speaks. One that could not be understood is echoed by none. */
 function headersOf(call: Call): Record<string, string> {
   const id = { 'x-compute-request-id': call.requestId }
-  if (call.path !== MOUNT && !call.path.startsWith(`${MOUNT}/`)) return id
+  if (call.path !== CURRENT.prefix && !call.path.startsWith(`${CURRENT.prefix}/`)) return id
   try {
     return { ...versionHeaders(requestedVersion(call.request.headers)), ...id }
   } catch {

@@ -4,7 +4,7 @@ import type { Policy } from '../../platform/policy/index.ts'
 import { changes } from './history.ts'
 import { linksOf } from './links.ts'
 import { type ActionRow, Reply, type Req, type Resource, type Row, type RouteRow } from './route.ts'
-import { requestedVersion, type Version } from './version.ts'
+import { MIN_VERSION, requestedVersion, type Version } from './version.ts'
 import type { View } from './view.ts'
 
 export interface Pipeline {
@@ -12,12 +12,18 @@ export interface Pipeline {
   readonly policy: Policy
 }
 
-/** Where clients find version 2.1; every route is there with and without the project in its path. */
-export const MOUNT = '/v2.1'
-const WITH_PROJECT = `${MOUNT}/:project_id`
+/** A place where the routes are found, each with and without the project in its path. */
+export interface Mount {
+  readonly prefix: '/v2.1' | '/v2'
+  /** The API before microversions: it has none, and lets unknown keys of a body through. */
+  readonly legacy: boolean
+}
+
+export const CURRENT: Mount = { prefix: '/v2.1', legacy: false }
+export const LEGACY: Mount = { prefix: '/v2', legacy: true }
 
 /**
- * Registers each row: the path as it is and with the project in it. Rows that share method and path are told apart by
+ * Registers each row at both mounts: the path as it is and with the project in it. Rows that share method and path are told apart by
  * their versions, and those of one `…/action` by the key of the body.
  */
 export function registerResources(resources: readonly Resource[], pipeline: Pipeline): HttpRoute[] {
@@ -28,8 +34,10 @@ export function registerResources(resources: readonly Resource[], pipeline: Pipe
     ...[...actions].map(([path, choices]) => ({ method: 'POST' as const, path, pick: byKey(choices) })),
     ...[...routes.values()].map((choices) => ({ method: choices[0]!.method, path: choices[0]!.path, pick: byVersion(choices) })),
   ].flatMap(({ method, path, pick }) => {
-    const handle = (call: Call) => answer(call, pick, pipeline)
-    return [MOUNT, WITH_PROJECT].map((prefix) => ({ method, path: prefix + path, handle }))
+    return [CURRENT, LEGACY].flatMap((mount) => {
+      const handle = (call: Call) => answer(call, mount, pick, pipeline)
+      return [mount.prefix, `${mount.prefix}/:project_id`].map((prefix) => ({ method, path: prefix + path, handle }))
+    })
   })
 }
 
@@ -66,9 +74,9 @@ function byKey(choices: readonly ActionRow[]): Pick {
 }
 
 /** The way of every request: who asks, at which version, for which row, in which form, about what, and may they. */
-async function answer(call: Call, pick: Pick, { authenticate, policy }: Pipeline): Promise<Answer> {
+async function answer(call: Call, mount: Mount, pick: Pick, { authenticate, policy }: Pipeline): Promise<Answer> {
   const ctx = authenticate(call)
-  const v = requestedVersion(call.request.headers)
+  const v = mount.legacy ? MIN_VERSION : requestedVersion(call.request.headers)
   const { project_id: project } = call.params
   if (project !== undefined && project !== ctx.projectId) {
     throw badRequest(
@@ -76,8 +84,8 @@ async function answer(call: Call, pick: Pick, { authenticate, policy }: Pipeline
     )
   }
   const { row, body } = await pick(call, v)
-  const req = new VersionedRequest(call, ctx, v, policy, project)
-  req.body = row.body ? row.body.at(v)(body) : null
+  const req = new VersionedRequest(call, ctx, v, policy, mount, project)
+  if (row.body) req.body = mount.legacy ? row.body.legacy(body) : row.body.at(v)(body)
   req.query = row.query ? (row.query.at(v)(queryLists(call)) as Record<string, never>) : NO_QUERY
   if (row.subject) req.subject = await row.subject(req)
   if (row.policy) req.must(row.policy)
@@ -119,6 +127,7 @@ class VersionedRequest implements Req<unknown, Record<string, never>, unknown> {
     readonly ctx: RequestContext,
     private readonly version: Version,
     private readonly policy: Policy,
+    private readonly mount: Mount,
     private readonly project: string | undefined,
   ) {}
 
@@ -127,7 +136,7 @@ class VersionedRequest implements Req<unknown, Record<string, never>, unknown> {
   }
 
   get links(): Req['links'] {
-    return (this.#links ??= linksOf(this.call, this.call.baseUrl, MOUNT, this.project))
+    return (this.#links ??= linksOf(this.call, this.call.baseUrl, this.mount.prefix, this.project))
   }
 
   // Properties rather than methods, as handlers take a request apart.

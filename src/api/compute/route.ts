@@ -1,10 +1,11 @@
 import type { Static, TObject, TProperties, TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { assert, type RequestContext } from '../../kernel/index.ts'
 import { type Call, validator } from '../../platform/http/index.ts'
 import { closed, open } from './changes.ts'
 import { changes } from './history.ts'
 import type { Links } from './links.ts'
-import { type Version, type VersionText, version } from './version.ts'
+import { MIN_VERSION, type Version, type VersionText, version } from './version.ts'
 import type { View } from './view.ts'
 
 /** A request as a handler sees it: already of the newest form, allowed, and its target looked up. */
@@ -34,6 +35,8 @@ export interface Shape<T> {
   readonly name: string
   /** The checker of one version. Compiled once for each span of versions between two changes. */
   at(v: Version): (value: unknown) => T
+  /** The checker of `/v2`: 2.1's, after surplus keys and blanks around names have been taken away. */
+  legacy(value: unknown): T
 }
 
 /**
@@ -45,8 +48,25 @@ export function bodyShape<P extends TProperties, E extends TSchema>(
   fields: P,
   around: (inner: TObject<P>) => E,
 ): Shape<Static<E>> {
-  return perEpoch(name, (v) =>
-    validator(around(closed(changes.fieldsAt(name, fields, v)) as TObject<P>), { what: name }),
+  const schemaAt = (v: Version) => around(closed(changes.fieldsAt(name, fields, v)) as TObject<P>)
+  return perEpoch(
+    name,
+    (v) => validator(schemaAt(v), { what: name }),
+    () => {
+      const [schema, check] = [schemaAt(MIN_VERSION), validator(schemaAt(MIN_VERSION), { what: name })]
+      return (value) => check(Value.Clean(schema, withTrimmedNames(value)))
+    },
+  )
+}
+
+/** `name` at the top of the object or of the one within it. */
+function withTrimmedNames(value: unknown, depth = 0): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || depth > 1) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === 'name' && typeof inner === 'string' ? inner.trim() : withTrimmedNames(inner, depth + 1),
+    ]),
   )
 }
 
@@ -70,8 +90,13 @@ export function queryShape<P extends TProperties>(name: string, fields: P): Shap
 
 type Checker<T> = (value: unknown) => T
 
-function perEpoch<T>(name: string, checkerAt: (v: Version) => Checker<T>): Shape<T> {
+function perEpoch<T>(
+  name: string,
+  checkerAt: (v: Version) => Checker<T>,
+  makeLegacy: () => Checker<T> = () => checkerAt(MIN_VERSION),
+): Shape<T> {
   const checkers = new Map<Version, Checker<T>>()
+  let legacy: Checker<T> | undefined
   return {
     name,
     at(v) {
@@ -80,6 +105,7 @@ function perEpoch<T>(name: string, checkerAt: (v: Version) => Checker<T>): Shape
       if (!checker) checkers.set(epoch, (checker = checkerAt(epoch)))
       return checker
     },
+    legacy: (value) => (legacy ??= makeLegacy())(value),
   }
 }
 
