@@ -49,8 +49,8 @@ export function has(...requirements: Requirement[]): boolean {
 
 function problemOf(definition: Definition): string | null {
   const packages = missingPackages(definition.needs)
-  if (packages.length > 0) return `not installed: ${packages.join(' ')}`
-  return definition.problem?.() ?? null
+  const problems = [packages.length > 0 ? `not installed: ${packages.join(' ')}` : null, definition.problem?.() ?? null]
+  return problems.filter(Boolean).join(', ') || null
 }
 
 function namespaceProblem(): string | null {

@@ -35,9 +35,10 @@ export interface Screen {
 }
 
 export function createScreen(output: Output, now: () => number = () => performance.now()): Screen {
-  const say = (text: string): void => void output.write(`${text}\n`)
+  const wipe = output.isTTY ? '\r\x1b[K' : ''
+  const say = (text: string): void => void output.write(`${wipe}${text}\n`)
   const update = (name: string, doing: string): void => {
-    if (output.isTTY) output.write(`\r\x1b[K${stageLine(name, `${doing} …`)}`)
+    if (output.isTTY) output.write(wipe + stageLine(name, `${doing} …`))
   }
   return {
     say,
@@ -46,11 +47,10 @@ export function createScreen(output: Output, now: () => number = () => performan
       update(name, '')
       try {
         const [said, value] = await work((doing) => update(name, doing))
-        if (output.isTTY) output.write('\r\x1b[K')
         say(stageLine(name, said, (now() - start) / 1000))
         return value
       } catch (error) {
-        if (output.isTTY) output.write('\r\x1b[K')
+        output.write(wipe)
         throw new StageFailure(name, advice, error)
       }
     },
