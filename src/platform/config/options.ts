@@ -181,6 +181,12 @@ export const options = {
       help: 'CPU of the guests; unset is host-model under kvm, none else.',
       aliases: ['libvirt_cpu_mode'],
     }),
+    wait_soft_reboot_seconds: integer({
+      default: 120,
+      min: 0,
+      help: 'Seconds a guest gets for a soft reboot before it is rebooted by force.',
+      aliases: ['libvirt_wait_soft_reboot_seconds'],
+    }),
     images_type: choice(['default', 'qcow2', 'raw', 'flat'], {
       default: 'default',
       help: 'Form of disks; default follows use_cow_images.',
