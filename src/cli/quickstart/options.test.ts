@@ -8,7 +8,7 @@ test('without options a run has a directory of its own, installs packages and ke
 test('each option is read', () => {
   expect(parseOptions(['--state-path', '/srv/x', '--listen=[::1]:0', '--no-install', '--keep'])).toEqual({
     statePath: '/srv/x',
-    listen: { host: '[::1]', port: 0 },
+    listen: { host: '::1', port: 0 },
     install: false,
     keep: true,
   })

@@ -54,7 +54,8 @@ export function parseOptions(args: string[]): QuickstartOptions | null {
 }
 
 function parseAddress(text: string): Address {
-  const [, host, port] = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text) ?? []
+  const [, address, name, port] = /^(?:\[([0-9a-f:]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? []
+  const host = address ?? name
   if (host && Number(port) <= 65535) return { host, port: Number(port) }
   throw new TypeError(`--listen ${text}: expected ADDRESS:PORT, for example 127.0.0.1:8774`)
 }
