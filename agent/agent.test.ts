@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -11,7 +11,7 @@ import {
   type HostEvent,
   hostEvent,
 } from '../src/contracts/index.ts'
-import { isUuid, newId, Problem, unavailable } from '../src/kernel/index.ts'
+import { newId, Problem, unavailable } from '../src/kernel/index.ts'
 import { type Bus, createMemoryBus, type Json } from '../src/platform/bus/index.ts'
 import { silentLog } from '../src/platform/log/index.ts'
 import { createFakeDriver, type FakeDriver } from './drivers/fake/index.ts'
@@ -19,6 +19,7 @@ import { type Agent, type AgentOptions, startAgent, startFakeHosts } from './ind
 import { createTestClock, settled, type TestClock } from './test-clock.ts'
 import { testInstance } from './test-instance.ts'
 
+const NODE = '11111111-1111-4111-8111-111111111111'
 const options: AgentOptions = {
   report_interval_s: 10,
   sync_power_state_interval_s: 600,
@@ -60,8 +61,18 @@ afterEach(async () => {
 })
 
 async function start(over: Partial<Parameters<typeof startAgent>[0]> = {}): Promise<Agent> {
-  const input = { host: 'one', driver, bus, directory, options, clock, log: silentLog, durable: false, ...over }
-  const agent = await startAgent(input)
+  const agent = await startAgent({
+    host: 'one',
+    node_id: NODE,
+    driver,
+    bus,
+    directory,
+    options,
+    clock,
+    log: silentLog,
+    durable: false,
+    ...over,
+  })
   agents.push(agent)
   await settled()
   return agent
@@ -139,26 +150,13 @@ describe('commands', () => {
 
 describe('reports', () => {
   test('a host introduces itself with what it has and which guests it runs', async () => {
-    await start({ node_id: '11111111-1111-4111-8111-111111111111' })
+    await start()
     expect(kinds()).toEqual(['inventory', 'guests'])
     expect(last('inventory')).toMatchObject({
       host: 'one',
-      inventory: { node_id: '11111111-1111-4111-8111-111111111111', vcpus: 64, reserved_memory_mb: 512 },
+      inventory: { node_id: NODE, vcpus: 64, reserved_memory_mb: 512 },
     })
     expect(last('guests').guests).toEqual([])
-  })
-
-  test('it keeps its node id over restarts, and refuses to take another', async () => {
-    await (await start()).stop()
-    agents = []
-    const first = last('inventory').inventory.node_id
-    expect(isUuid(first)).toBe(true)
-    expect(readFileSync(join(directory, 'compute_id'), 'utf8').trim()).toBe(first)
-    await (await start()).stop()
-    agents = []
-    expect(last('inventory').inventory.node_id).toBe(first)
-    writeFileSync(join(directory, 'compute_id'), 'nonsense\n')
-    await expect(start()).rejects.toThrow('does not hold a UUID')
   })
 
   test('it beats once per interval, and counts', async () => {

@@ -5,8 +5,9 @@ import { openJournal } from './journal.ts'
 import { startPulse } from './pulse.ts'
 
 export interface FakeHostsInput extends Omit<HostInput, 'host' | 'node_id' | 'driver' | 'journal' | 'pulse'> {
-  /** How many; they are called `fake-1`, `fake-2`, and so on. */
   readonly count: number
+  /** What the host with this number is called, from 1; `fake-1` and so on when absent. */
+  readonly name?: (number: number) => string
   /** Where their guests and their journal are kept. */
   readonly directory: string
   readonly driver?: Pick<FakeDriverOptions, 'inventory' | 'delays_ms' | 'fault'>
@@ -22,7 +23,7 @@ const PULSE_SLOTS = 50
 
 /** Runs many simulated hosts in this process: each is an agent of its own to the control plane, and costs a few KiB. */
 export async function startFakeHosts(input: FakeHostsInput): Promise<FakeHosts> {
-  const { count, directory, clock, log, options } = input
+  const { count, name = (number) => `fake-${number}`, directory, clock, log, options } = input
   const guests = openFakeGuests(directory)
   const journal = openJournal({ directory, durable: false, log })
   const pulse = startPulse({ clock, interval_s: options.report_interval_s, slots: PULSE_SLOTS })
@@ -38,7 +39,7 @@ export async function startFakeHosts(input: FakeHostsInput): Promise<FakeHosts> 
 
   try {
     for (let number = 1; number <= count; number++) {
-      const host = `fake-${number}`
+      const host = name(number)
       const driver = createFakeDriver({ ...input.driver, host, guests, clock })
       drivers.set(host, driver)
       agents.push(await serveHost({ ...input, host, node_id: nodeId(host), driver, journal, pulse }))

@@ -1,41 +1,10 @@
-import { startPulse } from './pulse.ts'
-import { openJournal } from './journal.ts'
-import { type Agent, type HostInput, serveHost } from './host.ts'
-import { readNodeId } from './node-id.ts'
-
-export type { Agent } from './host.ts'
-export type { AgentOptions } from './options.ts'
-export { createFakeDriver, type FakeDriver, type FakeDriverOptions, type FakeFault } from './drivers/fake/index.ts'
 export { type Driver, DriverError } from './drivers/driver.ts'
-export { type FakeHosts, startFakeHosts } from './fake-hosts.ts'
-
-export interface AgentInput extends Omit<HostInput, 'node_id' | 'journal' | 'pulse'> {
-  /** The node's id for ever; when absent, the file `compute_id` in the directory has it, and is made at first start. */
-  readonly node_id?: string
-  /** Where the journal is, and `compute_id`. One agent only may use it at a time. */
-  readonly directory: string
-  /** Whether the journal must survive a crash of the machine. */
-  readonly durable: boolean
-}
-
-/**
- * Runs a compute host's agent: it opens the driver, obeys the commands for `host` on the bus and reports its state.
- * @throws {DriverError} when guests cannot run here; and what the file system says of the directory.
- */
-export async function startAgent(input: AgentInput): Promise<Agent> {
-  const { directory, durable, clock, log, options } = input
-  const node_id = input.node_id ?? readNodeId(directory)
-  const journal = openJournal({ directory, durable, log })
-  const pulse = startPulse({ clock, interval_s: options.report_interval_s, slots: 1 })
-  const close = (): void => {
-    pulse.stop()
-    journal.close()
-  }
-  try {
-    const agent = await serveHost({ ...input, node_id, journal, pulse })
-    return { stop: () => agent.stop().finally(close) }
-  } catch (error) {
-    close()
-    throw error
-  }
-}
+export { createFakeDriver, type FakeDriver, type FakeDriverOptions, type FakeFault } from './drivers/fake/index.ts'
+export { createLibvirtDriver, type LibvirtDriverOptions } from './drivers/libvirt/index.ts'
+export { type FakeHosts, type FakeHostsInput, startFakeHosts } from './fake-hosts.ts'
+export type { Agent } from './host.ts'
+export { type Hosting, type HostingInput, startHosting } from './hosting.ts'
+export { readNodeId } from './node-id.ts'
+export type { AgentOptions } from './options.ts'
+export { agentOptions, driverChoice, libvirtOptions } from './settings.ts'
+export { type AgentInput, startAgent } from './start.ts'

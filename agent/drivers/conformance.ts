@@ -78,6 +78,15 @@ export function driverConformance(name: string, makeDriver: () => Promise<Driver
       expect(inventory.cpu_info).toHaveProperty('arch')
     })
 
+    promise('is as it was when it is opened again', () =>
+      withGuest(async ({ server_id }) => {
+        await driver.open()
+        expect(await states(server_id)).toEqual(['running'])
+        await driver.powerOff(server_id, 0)
+        expect(await states(server_id)).toEqual(['shutdown'])
+      }),
+    )
+
     promise('spawns a guest that runs, through each stage in order', async () => {
       const stages: SpawnStage[] = []
       const instance = lab.instance()

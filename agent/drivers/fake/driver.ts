@@ -75,7 +75,7 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
 
   return {
     name: 'fake',
-    open: async () => void (guests = options.guests ?? openFakeGuests(options.directory)),
+    open: async () => void (guests ??= options.guests ?? openFakeGuests(options.directory)),
     async close() {
       if (!options.guests) guests?.close()
       guests = undefined

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import type { Clock } from '../src/kernel/index.ts'
+import type { Bus } from '../src/platform/bus/index.ts'
+import type { Config } from '../src/platform/config/index.ts'
+import type { Logger } from '../src/platform/log/index.ts'
+import type { Driver } from './drivers/driver.ts'
+import { createLibvirtDriver } from './drivers/libvirt/index.ts'
+import { startFakeHosts } from './fake-hosts.ts'
+import { readNodeId } from './node-id.ts'
+import { agentOptions, driverChoice, libvirtOptions } from './settings.ts'
+import { startAgent } from './start.ts'
+
+export interface HostingInput {
+  readonly config: Config
+  readonly bus: Bus
+  readonly clock: Clock
+  /** `nova-compute`. */
+  readonly log: Logger
+}
+
+export interface Hosting {
+  /** How many compute hosts this process runs. */
+  readonly hosts: number
+  /** One line for a person: which driver was taken, and why. */
+  readonly says: string
+  stop(): Promise<void>
+}
+
+/**
+ * Runs the compute hosts that `nova.conf` asks of this machine: itself, by libvirt, or simulated ones. The journal is in
+ * `agent` under the state path, the node's id in `compute_id`.
+ * @throws {DriverError} when libvirt is asked for and guests cannot run.
+ */
+export async function startHosting(input: HostingInput): Promise<Hosting> {
+  const { config, log } = input
+  const choice = driverChoice(config.DEFAULT.compute_driver)
+  if (choice === 'fake') return simulate(input, 'as configured')
+  const driver = createLibvirtDriver({ config: libvirtOptions(config), log })
+  if (choice === 'libvirt') return runOn(driver, input, 'as configured')
+  try {
+    await driver.open()
+  } catch (error) {
+    await driver.close()
+    return simulate(input, error instanceof Error ? error.message : String(error))
+  }
+  return runOn(driver, input, 'it can run guests here')
+}
+
+async function runOn(driver: Driver, { config, bus, clock, log }: HostingInput, why: string): Promise<Hosting> {
+  const agent = await startAgent({
+    host: config.DEFAULT.host,
+    node_id: readNodeId(config.DEFAULT.state_path),
+    driver,
+    bus,
+    directory: agentDirectory(config),
+    durable: true,
+    options: agentOptions(config),
+    clock,
+    log,
+  })
+  return { hosts: 1, says: `compute driver: ${driver.name} (${why})`, stop: agent.stop }
+}
+
+async function simulate({ config, bus, clock, log }: HostingInput, why: string): Promise<Hosting> {
+  const { host } = config.DEFAULT
+  const count = config.bunova.fake_hosts
+  const hosts = await startFakeHosts({
+    count,
+    // Their names must differ from those of another machine's.
+    name: (number) => (count === 1 ? host : `${host}-${number}`),
+    directory: agentDirectory(config),
+    options: agentOptions(config),
+    bus,
+    clock,
+    log,
+  })
+  const what = count === 1 ? 'one simulated host' : `${count} simulated hosts`
+  return { hosts: count, says: `compute driver: fake, ${what} (${why})`, stop: hosts.stop }
+}
+
+const agentDirectory = (config: Config): string => join(config.DEFAULT.state_path, 'agent')

@@ -1,0 +1,52 @@
+import type { Config } from '../src/platform/config/index.ts'
+import type { LibvirtDriverOptions } from './drivers/libvirt/index.ts'
+import type { AgentOptions } from './options.ts'
+
+const MIB_PER_GIB = 1024
+
+/** What `nova.conf` says of a host. */
+export function agentOptions({ DEFAULT: set }: Config): AgentOptions {
+  return {
+    report_interval_s: set.report_interval,
+    sync_power_state_interval_s: set.sync_power_state_interval,
+    max_concurrent_builds: set.max_concurrent_builds,
+    inventory: {
+      host_ip: set.my_ip,
+      reserved_vcpus: set.reserved_host_cpus,
+      reserved_memory_mb: set.reserved_host_memory_mb,
+      reserved_disk_gb: Math.ceil(set.reserved_host_disk_mb / MIB_PER_GIB),
+      // 0 stands for "not set", as it did in Nova before the initial ratios.
+      cpu_allocation_ratio: set.cpu_allocation_ratio || set.initial_cpu_allocation_ratio,
+      ram_allocation_ratio: set.ram_allocation_ratio || set.initial_ram_allocation_ratio,
+      disk_allocation_ratio: set.disk_allocation_ratio || set.initial_disk_allocation_ratio,
+    },
+  }
+}
+
+export function libvirtOptions({ DEFAULT, libvirt, vnc }: Config): LibvirtDriverOptions {
+  return {
+    host: DEFAULT.host,
+    state_path: DEFAULT.state_path,
+    instances_path: DEFAULT.instances_path,
+    libvirt: {
+      connection_uri: libvirt.connection_uri ?? 'qemu:///system',
+      virt_type: libvirt.virt_type,
+      cpu_mode: libvirt.cpu_mode ?? 'host-model',
+      wait_soft_reboot_seconds: libvirt.wait_soft_reboot_seconds,
+    },
+    vnc: { enabled: vnc.enabled, server_listen: vnc.server_listen },
+  }
+}
+
+export type DriverChoice = 'auto' | 'libvirt' | 'fake'
+
+/**
+ * `[DEFAULT] compute_driver` in Nova's words (`libvirt.LibvirtDriver`, also with the `nova.virt.` of old files) or ours.
+ * @throws for a driver that there is none of here.
+ */
+export function driverChoice(name: string): DriverChoice {
+  if (/^(nova\.virt\.)?libvirt(\.(driver\.)?LibvirtDriver)?$/.test(name)) return 'libvirt'
+  if (/^(nova\.virt\.)?fake(\.\w*FakeDriver\w*)?$/.test(name)) return 'fake'
+  if (name === 'auto') return 'auto'
+  throw new Error(`[DEFAULT] compute_driver = ${name}: expected libvirt.LibvirtDriver, fake.FakeDriver or auto`)
+}
