@@ -15,6 +15,7 @@ export interface LibvirtDriverLab extends DriverUnderTest {
   readonly host: LibvirtHost
   readonly images: ImageServer
   readonly tiny: ImageSource
+  readonly config: LibvirtDriverOptions
   makeDriver(overrides?: Partial<LibvirtDriverOptions>): Driver
 }
 
@@ -25,29 +26,27 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
   const log = openLogs({ log_dir: join(host.instancesDir, '..') }).role('nova-compute')
   let instances = 0
 
+  const config: LibvirtDriverOptions = {
+    host: host.name,
+    state_path: join(host.instancesDir, '..'),
+    instances_path: host.instancesDir,
+    libvirt: {
+      connection_uri: `qemu:///system?socket=${host.socket}`,
+      virt_type: 'qemu',
+      cpu_mode: 'host-model',
+      wait_soft_reboot_seconds: 60,
+    },
+    vnc: { enabled: true, server_listen: '127.0.0.1' },
+  }
   const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
-    createLibvirtDriver({
-      log,
-      config: {
-        host: host.name,
-        state_path: join(host.instancesDir, '..'),
-        instances_path: host.instancesDir,
-        libvirt: {
-          connection_uri: `qemu:///system?socket=${host.socket}`,
-          virt_type: 'qemu',
-          cpu_mode: 'host-model',
-          wait_soft_reboot_seconds: 60,
-        },
-        vnc: { enabled: true, server_listen: '127.0.0.1' },
-        ...overrides,
-      },
-    })
+    createLibvirtDriver({ log, config: { ...config, ...overrides } })
   const driver = makeDriver()
 
   return {
     host,
     images,
     tiny,
+    config,
     driver,
     makeDriver,
     reopen: () => makeDriver(),
