@@ -1,16 +1,19 @@
 import type { RequestContext } from '../kernel/index.ts'
 import type { TokenInfo } from './tokens/token.ts'
 
-/** Who asks, in the form use cases take. */
+/**
+ * Who asks, in the form use cases take.
+ * @param isAdmin decides by a context in which `isAdmin` is still false
+ */
 export function contextOf(
   info: TokenInfo,
   requestId: string,
-  isAdmin: (roles: readonly string[]) => boolean,
+  isAdmin: (ctx: RequestContext) => boolean,
 ): RequestContext {
   const { user, scope } = info
   const roles = info.roles.map((role) => role.name)
   const project = scope.kind === 'project' ? scope.project : undefined
-  return {
+  const ctx: RequestContext = {
     requestId,
     userId: user.id,
     userName: user.name,
@@ -19,7 +22,8 @@ export function contextOf(
     projectName: project?.name ?? '',
     projectDomainId: project?.domain.id ?? '',
     roles,
-    isAdmin: isAdmin(roles),
+    isAdmin: false,
     systemScope: scope.kind === 'system' ? 'all' : null,
   }
+  return isAdmin(ctx) ? { ...ctx, isAdmin: true } : ctx
 }

@@ -33,7 +33,7 @@ export interface IdentityOptions {
   /** Tells other processes at once what was revoked; without it they poll every two seconds. */
   readonly bus?: Pick<Bus, 'broadcast' | 'listen'>
   /** The rule `context_is_admin` of the operator's policy. Absent: whoever has the role `admin`. */
-  readonly isAdmin?: (roles: readonly string[]) => boolean
+  readonly isAdmin?: (ctx: RequestContext) => boolean
 }
 
 export interface Identity extends Authentication, Pick<Tokens, 'revokeToken' | 'rotateKeys'> {
@@ -80,6 +80,6 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   }
 }
 
-function hasAdminRole(roles: readonly string[]): boolean {
+function hasAdminRole({ roles }: RequestContext): boolean {
   return roles.some((role) => role.toLowerCase() === 'admin')
 }

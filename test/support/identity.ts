@@ -6,6 +6,9 @@ import { quietLog } from './database.ts'
 export const ADMIN_PASSWORD = 'admin-secret'
 export const DEMO_PASSWORD = 'demo-secret'
 
+/** For hooks: the first database of a test process takes seconds on a busy machine. */
+export const START_TIMEOUT_MS = 60_000
+
 /** An identity with the bootstrap's users and projects, and the cheapest hashes bcrypt has. */
 export async function testIdentity(
   db: GlobalDb,

@@ -14,6 +14,7 @@ export interface Projects {
   list(filter: ProjectFilter, page: PageRequest): Promise<Listing<Project>>
   /** Projects in which the user has a role; `onlyUsable` leaves out the disabled ones. */
   listOfUser(userId: string, filter: ProjectFilter & { onlyUsable: boolean }): Promise<Listing<Project>>
+  find(id: string): Promise<Project | null>
   /** @throws {Problem} not_found */
   show(id: string): Promise<Project>
   /** @throws {Problem} conflict when the name is taken in the domain; bad_request for an unknown domain or parent */
@@ -33,6 +34,9 @@ export function createProjects({ db, tokens }: { db: GlobalDb; tokens: Tokens })
     async listOfUser(userId, filter) {
       const size = pageSize({})
       return listing(await store.listProjectsOfUser(db.sql, userId, filter, size + 1), size)
+    },
+    async find(id) {
+      return (await store.findProject(db.sql, id)) ?? null
     },
     async show(id) {
       return (await store.findProject(db.sql, id)) ?? missing(id)
