@@ -1,3 +1,4 @@
+import { setDefaultTimeout } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,9 @@ export interface TestDatabases extends Databases {
   /** Closes the pools and drops the databases. */
   drop(): Promise<void>
 }
+
+// The first test that asks for a database waits for its server to be made, on a busy machine for several seconds.
+setDefaultTimeout(60_000)
 
 /** Drops what a test does not assert. */
 export const quietLog: Logger = {

@@ -227,10 +227,7 @@ function deliver(group: Group): void {
     const next = group.waiting.shift() as Waiting
     group.members.delete(member)
     group.members.add(member)
-    member.slots.run(async () => {
-      await null
-      await member.handle(next)
-    })
+    member.slots.run(() => Promise.resolve().then(() => member.handle(next)))
   }
 }
 
@@ -242,9 +239,6 @@ function answerNext(topic: CallTopic): void {
     const entry = topic.waiting.shift() as PendingCall
     if (entry.expired) continue
     if (topic.servers.length > 1) topic.servers.push(...topic.servers.splice(index, 1))
-    server.slots.run(async () => {
-      await null
-      await server.answer(entry)
-    })
+    server.slots.run(() => Promise.resolve().then(() => server.answer(entry)))
   }
 }

@@ -1,14 +1,6 @@
 import type { Logger } from '../log/index.ts'
-import {
-  type Cluster,
-  connectionOf,
-  findServer,
-  isCurrent,
-  launch,
-  prepareCluster,
-  type Server,
-  untilReady,
-} from './cluster.ts'
+import { type Cluster, connectionOf, prepareCluster } from './cluster.ts'
+import { findServer, isCurrent, launch, type Server, untilReady } from './postmaster.ts'
 
 export interface EmbeddedPostgresOptions {
   /** Holds all of it: programs, data, socket and log. Made when missing. */
