@@ -88,7 +88,6 @@ export const history = [
   at(
     '2.37',
     request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) }),
-    behaviour('networks-must-be-said'),
   ),
   at('2.38', behaviour('unknown-status-is-refused')),
   at('2.39', view<LimitsSource>('limits').loses({ maxImageMeta: (limits) => limits.metadata_items })),

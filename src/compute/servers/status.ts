@@ -42,7 +42,9 @@ export function statusOf(server: {
   if (server.deleted_at !== null) return 'DELETED'
   const row = STATUS[server.vm_state]
   if (!row) return 'UNKNOWN'
-  return (server.task_state === null ? undefined : row[server.task_state]) ?? row.default ?? 'UNKNOWN'
+  const { task_state } = server
+  const word = task_state !== null && Object.hasOwn(row, task_state) ? row[task_state] : row.default
+  return word ?? 'UNKNOWN'
 }
 
 /**
