@@ -38,7 +38,8 @@ async function provide(): Promise<void> {
   if (packages.length === 0) return
   const problem = installProblem()
   if (problem !== null) {
-    return console.log(`Some tests need packages that are missing (${problem}). To run them too:\n  ${aptLine(packages)}`)
+    console.log(`Some tests need packages that are missing (${problem}). To run them too:`)
+    return console.log(`  ${aptLine(packages)}`)
   }
   console.log(`Installing what the tests need, without starting any service: ${packages.join(' ')}`)
   await installPackages(packages).catch((error: Error) => console.log(`That failed: ${error.message}`))

@@ -112,7 +112,8 @@ function bytes(value: number, size: Size): number[] {
 
 /** Instructions without operands, or whose operands are fixed by the architecture. */
 const PLAIN: Record<string, number[]> = {
-  'cld': [0xfc], 'cli': [0xfa], 'sti': [0xfb], 'hlt': [0xf4], 'ret': [0xc3], 'lodsb': [0xac], 'pusha': [0x60], 'popa': [0x61],
+  'cld': [0xfc], 'cli': [0xfa], 'sti': [0xfb], 'hlt': [0xf4], 'ret': [0xc3],
+  'lodsb': [0xac], 'pusha': [0x60], 'popa': [0x61],
   'in al,dx': [0xec], 'in ax,dx': [0xed], 'out dx,al': [0xee], 'out dx,ax': [0xef],
 } // prettier-ignore
 const ARITHMETIC = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp']

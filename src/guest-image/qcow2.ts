@@ -15,7 +15,8 @@ export function writeQcow2(disk: Uint8Array, { clusterBits = 16 } = {}): Uint8Ar
   const cluster = 2 ** clusterBits
   const perTable = cluster / 8
   const guestClusters = Math.ceil(disk.length / cluster)
-  const used = Array.from({ length: guestClusters }, (_, index) => index).filter((index) => !isZero(disk, index, cluster))
+  const all = Array.from({ length: guestClusters }, (_, index) => index)
+  const used = all.filter((index) => !isZero(disk, index, cluster))
   const l2Numbers = [...new Set(used.map((index) => Math.floor(index / perTable)))]
   const l1Entries = Math.max(1, Math.ceil(guestClusters / perTable))
   const l1Clusters = Math.ceil(l1Entries / perTable)

@@ -6,7 +6,7 @@ export interface Namespace {
   /** Runs a program inside. @returns its standard output. @throws {Error} with what it said on standard error. */
   exec(command: string[]): Promise<string>
   /** What its first process said on standard error so far. */
-  complaints(): Promise<string>
+  complaints(): string
   /** Ends every process inside at once. */
   stop(): Promise<void>
 }
@@ -27,6 +27,7 @@ export interface NamespaceOptions {
 const STARTED = 'started'
 const START_DEADLINE_MS = 20_000
 const STOP_DEADLINE_MS = 5_000
+const MAX_COMPLAINTS = 64 * 1024
 
 /**
  * The first process inside must take in the exit codes of orphaned daemons, which a shell that waits does, and must end
@@ -49,17 +50,21 @@ wait $!`
 export async function startNamespace(options: NamespaceOptions): Promise<Namespace> {
   const { hostname = '', network } = options
   const kinds = ['--mount', '--uts', '--pid', ...(network === 'none' ? ['--net'] : [])]
-  const first = ['/bin/sh', '-c', FIRST_PROCESS, 'first-process', hostname, network, options.command]
-  const child = Bun.spawn(
-    ['unshare', ...kinds, '--fork', '--kill-child', '--mount-proc', ...first, ...options.binds.flat(), '--', ...options.masks],
+  const unshare = ['unshare', ...kinds, '--fork', '--kill-child', '--mount-proc']
+  const args = [hostname, network, options.command, ...options.binds.flat(), '--', ...options.masks]
+  const child = Bun.spawn({
+    cmd: [...unshare, '/bin/sh', '-c', FIRST_PROCESS, 'first-process', ...args],
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
     // Of its own session, so that Ctrl-C on a terminal reaches us only and we end it in our order.
-    { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', detached: true },
-  )
+    detached: true,
+  })
   const complaints = collect(child.stderr)
   const namespace: Namespace = {
     running: () => child.exitCode === null && child.signalCode === null,
     exec: (command) => runOrThrow(['nsenter', ...entrances(child.pid, network), '--', ...command]),
-    complaints: async () => complaints.text.trim(),
+    complaints: () => complaints.text.trim(),
     stop: async () => {
       child.stdin.end()
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
@@ -101,5 +106,3 @@ function collect(stream: ReadableStream<Uint8Array>): { text: string } {
   })()
   return collected
 }
-
-const MAX_COMPLAINTS = 64 * 1024

@@ -160,7 +160,7 @@ async function notAnswering(problem: string, namespace: Namespace, directory: st
   const log = await Bun.file(join(directory, 'log/libvirtd.log'))
     .text()
     .catch(() => '')
-  const said = [problem, await namespace.complaints(), log.trim().split('\n').slice(-3).join('\n')]
+  const said = [problem, namespace.complaints(), log.trim().split('\n').slice(-3).join('\n')]
   return new Error(`libvirtd does not answer: ${said.filter(Boolean).join('\n')}`)
 }
 

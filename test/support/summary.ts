@@ -10,7 +10,8 @@ export interface Summary {
 export function readSummary(output: string): Summary | null {
   const plain = Bun.stripANSI(output)
   if (!/^Ran \d+ tests? across \d+ files?\./m.test(plain)) return null
-  const count = (what: string): number => Number([...plain.matchAll(new RegExp(`^ (\\d+) ${what}$`, 'gm'))].at(-1)?.[1] ?? 0)
+  const lines = (what: string): RegExpExecArray[] => [...plain.matchAll(new RegExp(`^ (\\d+) ${what}$`, 'gm'))]
+  const count = (what: string): number => Number(lines(what).at(-1)?.[1] ?? 0)
   return { pass: count('pass'), fail: count('fail'), skip: count('skip') + count('todo'), errors: count('errors?') }
 }
 

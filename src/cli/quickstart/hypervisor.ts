@@ -62,7 +62,8 @@ export async function provideHypervisor(screen: Screen, directory: string): Prom
     update('starting libvirt')
     const trial = Bun.spawnSync(['unshare', '--mount', '--uts', '--pid', '--fork', findProgram('true') ?? '/bin/true'])
     if (trial.exitCode !== 0) {
-      const reason = `no namespaces may be made here (${trial.stderr.toString().trim()}); in a container, use --privileged`
+      const said = trial.stderr.toString().trim()
+      const reason = `no namespaces may be made here (${said}); a container needs --privileged for that`
       return [`simulated: ${reason}`, { kind: 'simulated', reason }]
     }
     const daemon = await startPrivateLibvirtd({ directory, network: 'machine' })
@@ -91,7 +92,7 @@ async function placed(path: string): Promise<'nothing' | 'link' | 'socket'> {
   )
 }
 
-/** Lets a plain `virsh list` find our libvirtd, unless something else is there to be found. @returns whether it does. */
+/** Lets a plain `virsh list` find our libvirtd, unless something else is to be found. @returns whether it does. */
 async function show(socket: string): Promise<boolean> {
   const there = await placed(PUBLIC_SOCKET)
   if (there === 'socket' || (there === 'link' && (await libvirtProblem(PUBLIC_SOCKET)) === null)) return false

@@ -113,9 +113,8 @@ async function start(options: QuickstartOptions, statePath: string, hypervisor: 
   return screen.stage('cloud', advice, async (update) => {
     update('starting')
     const configFile = join(statePath, 'quickstart.conf')
-    const libvirt = hypervisor.kind === 'libvirt' ? `[libvirt]\nconnection_uri = ${libvirtUri(hypervisor.socket)}\n` : ''
     await mkdir(logs, { recursive: true })
-    await Bun.write(configFile, `[DEFAULT]\nlog_dir = ${logs}\n${libvirt}`)
+    await Bun.write(configFile, configuration(logs, hypervisor))
     const cloud = await startCloud({
       config_files: [configFile],
       state_path: statePath,
@@ -128,6 +127,12 @@ async function start(options: QuickstartOptions, statePath: string, hypervisor: 
     const hosts = hypervisor.kind === 'libvirt' ? 'on libvirt and QEMU' : `on ${FAKE_HOSTS} simulated hosts`
     return [`${cloud.url}, ${hosts}`, cloud]
   })
+}
+
+function configuration(logs: string, hypervisor: Hypervisor): string {
+  const general = `[DEFAULT]\nlog_dir = ${logs}\n`
+  if (hypervisor.kind === 'simulated') return general
+  return `${general}[libvirt]\nconnection_uri = ${libvirtUri(hypervisor.socket)}\n`
 }
 
 /** The usual address, or a free port where another program has that one. */
@@ -168,7 +173,8 @@ function explain(error: unknown): void {
     screen.say(`\nFailed: ${error instanceof Error ? error.message : String(error)}\n`)
     return
   }
-  screen.say(`\nThe stage "${error.stage}" failed:\n${wrap(error.message, 2)}\n\nWhat to do:\n${wrap(error.advice, 2)}\n`)
+  screen.say(`\nThe stage "${error.stage}" failed:\n${wrap(error.message, 2)}`)
+  screen.say(`\nWhat to do:\n${wrap(error.advice, 2)}\n`)
 }
 
 /** @returns false when something could not be taken back; it says what. */

@@ -15,7 +15,8 @@ test('each option is read', () => {
   expect(parseOptions(['--help'])).toBeNull()
 })
 
-test.each(['--listen', '--listen=8774', '--listen=host:port', '--listen=host:65536', '--nonsense', 'word'])('%s is refused', (arg) => {
+const WRONG = ['--listen', '--listen=8774', '--listen=host:port', '--listen=host:65536', '--nonsense', 'word']
+test.each(WRONG)('%s is refused', (arg) => {
   expect(() => parseOptions([arg])).toThrow(TypeError)
 })
 

@@ -69,7 +69,8 @@ export function wrap(text: string, indent: number): string {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= WIDTH - indent) lines[lines.length - 1] = `${last} ${word}`
+    const fits = last !== undefined && last.length + 1 + word.length <= WIDTH - indent
+    if (fits) lines[lines.length - 1] = `${last} ${word}`
     else lines.push(word)
   }
   return lines.map((line) => ' '.repeat(indent) + line).join('\n')

@@ -17,6 +17,10 @@ interface Server {
   readonly fault?: { readonly message: string }
 }
 
+interface KeypairList {
+  readonly keypairs: readonly { readonly keypair: { readonly name: string } }[]
+}
+
 export interface Tour {
   readonly screen: Screen
   readonly client: CloudClient
@@ -28,7 +32,8 @@ export interface Tour {
 /** Uploads an image. @returns its id. */
 export async function uploadImage({ screen, client, logs }: Tour, bytes: Uint8Array): Promise<string> {
   return screen.stage('upload', LOG_ADVICE(logs), async () => {
-    const found = await client.request<{ images: { id: string }[] }>('image', 'GET', `/v2/images?name=${NAMES.image}&status=active`)
+    const query = `name=${NAMES.image}&status=active`
+    const found = await client.request<{ images: { id: string }[] }>('image', 'GET', `/v2/images?${query}`)
     if (found.images[0]) return [`image ${NAMES.image} is there already`, found.images[0].id]
     const image = await client.request<{ id: string }>('image', 'POST', '/v2/images', {
       name: NAMES.image,
@@ -46,7 +51,7 @@ export async function createFlavorAndKeypair({ screen, client, logs }: Tour): Pr
   return screen.stage('flavor', LOG_ADVICE(logs), async () => {
     const { flavors } = await client.request<{ flavors: { id: string; name: string }[] }>('compute', 'GET', '/flavors')
     const flavor = flavors.find(({ name }) => name === NAMES.flavor) ?? (await createFlavor(client))
-    const { keypairs } = await client.request<{ keypairs: { keypair: { name: string } }[] }>('compute', 'GET', '/os-keypairs')
+    const { keypairs } = await client.request<KeypairList>('compute', 'GET', '/os-keypairs')
     const had = keypairs.some(({ keypair }) => keypair.name === NAMES.keypair)
     const key = had ? null : await createKeypair(client)
     return [`flavor ${NAMES.flavor} (64 MB, 1 vCPU, 1 GB disk) and keypair ${NAMES.keypair}`, [flavor.id, key]]
@@ -75,7 +80,7 @@ export async function bootServer(tour: Tour, imageId: string, flavorId: string):
     for (;;) {
       const now = (await client.request<{ server: Server }>('compute', 'GET', `/servers/${server.id}`)).server
       if (now.status === 'ACTIVE') return [`${NAMES.server} is ACTIVE`, server.id]
-      if (now.status === 'ERROR') throw new Error(`the server went to ERROR: ${now.fault?.message ?? 'no reason given'}`)
+      if (now.status === 'ERROR') throw new Error(`it went to ERROR: ${now.fault?.message ?? 'without a reason'}`)
       if (Date.now() > deadline) throw new Error(`the server is still ${now.status} after ${BOOT_DEADLINE_MS / 1000} s`)
       update(now.status)
       await pause(signal)
@@ -90,7 +95,8 @@ export async function consoleLines(tour: Tour, serverId: string): Promise<string
     const deadline = Date.now() + CONSOLE_DEADLINE_MS
     for (;;) {
       const body = { 'os-getConsoleOutput': {} }
-      const { output } = await client.request<{ output: string }>('compute', 'POST', `/servers/${serverId}/action`, body)
+      const path = `/servers/${serverId}/action`
+      const { output } = await client.request<{ output: string }>('compute', 'POST', path, body)
       const lines = output.split(/\r?\n/).map((line) => line.trim()).filter(Boolean)
       if (output.includes('login:')) return [`${lines.length} lines so far`, lines.slice(0, CONSOLE_LINES)]
       if (Date.now() > deadline) throw new Error(`the guest printed no login prompt in ${CONSOLE_DEADLINE_MS / 1000} s`)
