@@ -6,5 +6,7 @@ import { spawn } from 'node:child_process'
  */
 export function afterUs(script: string, ...args: string[]): void {
   const wait = `while kill -0 ${process.pid} 2>/dev/null; do sleep 0.2; done`
-  spawn('/bin/sh', ['-c', `${wait}\n${script}`, 'after-test', ...args], { detached: true, stdio: 'ignore' }).unref()
+  // In the background of a shell that ends at once: the test runner kills the children of a test that takes too long.
+  const background = `(${wait}\n${script}) &`
+  spawn('/bin/sh', ['-c', background, 'after-test', ...args], { detached: true, stdio: 'ignore' }).unref()
 }
