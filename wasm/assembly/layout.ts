@@ -30,7 +30,7 @@ export let blocks: i32 = 0
 export let present: usize = 0
 /** Bitmap of the hosts that no condition has rejected yet. */
 export let survivors: usize = 0
-/** f32 per host, the approximate weight; -Infinity for a host that is rejected. */
+/** f32 per host: where scoring begins, 0 or for a rejected host -Infinity; then in its place the approximate weight. */
 export let scores: usize = 0
 /** f32 per block, the highest of its scores. */
 export let peaks: usize = 0
@@ -70,4 +70,18 @@ export function lanesOf(bits: u64, group: i32): v128 {
 @inline
 export function bitsOf(a: v128, b: v128, c: v128, d: v128): u64 {
   return <u64>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)))
+}
+
+// @ts-ignore: decorator
+@inline
+export function highest(lanes: v128): i32 {
+  const a = max(i32x4.extract_lane(lanes, 0), i32x4.extract_lane(lanes, 1))
+  return max(a, max(i32x4.extract_lane(lanes, 2), i32x4.extract_lane(lanes, 3)))
+}
+
+// @ts-ignore: decorator
+@inline
+export function lowest(lanes: v128): i32 {
+  const a = min(i32x4.extract_lane(lanes, 0), i32x4.extract_lane(lanes, 1))
+  return min(a, min(i32x4.extract_lane(lanes, 2), i32x4.extract_lane(lanes, 3)))
 }

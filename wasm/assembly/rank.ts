@@ -83,13 +83,13 @@ function sameAsLast(first: i32): u64 {
   for (let at = active, end = active + activeCount * ACTIVE_BYTES; at < end && same != 0; at += ACTIVE_BYTES) {
     const column = <usize>load<u32>(at)
     const values = column + (<usize>first << 2)
-    const floor = v128.load32_splat(at, 4)
-    const value = i32x4.max_s(v128.load32_splat(column + last), floor)
+    const low = v128.load32_splat(at, 4)
+    const value = i32x4.max_s(v128.load32_splat(column + last), low)
     same &= bitsOf(
-      i32x4.eq(i32x4.max_s(v128.load(values), floor), value),
-      i32x4.eq(i32x4.max_s(v128.load(values, 16), floor), value),
-      i32x4.eq(i32x4.max_s(v128.load(values, 32), floor), value),
-      i32x4.eq(i32x4.max_s(v128.load(values, 48), floor), value),
+      i32x4.eq(i32x4.max_s(v128.load(values), low), value),
+      i32x4.eq(i32x4.max_s(v128.load(values, 16), low), value),
+      i32x4.eq(i32x4.max_s(v128.load(values, 32), low), value),
+      i32x4.eq(i32x4.max_s(v128.load(values, 48), low), value),
     )
   }
   return same
