@@ -25,6 +25,8 @@ export interface ConductorOptions {
   readonly hosts: HostCalls
   readonly clock: Clock
   readonly log: Logger
+  /** `[conductor] workers`: tasks of one database that run at once. */
+  readonly concurrency: number
   /** `[scheduler] max_attempts`. */
   readonly max_attempts: number
   readonly instance_name_template: string
@@ -60,6 +62,7 @@ export function createConductor(options: ConductorOptions): Conductor {
       conductor: options.id,
       clock,
       log,
+      concurrency: options.concurrency,
       ...(options.probe ? { probe: options.probe } : {}),
     })
   }

@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly conductor: string
   readonly clock: Clock
   readonly log: Logger
+  /** Tasks that run at once; further ones wait in line. */
+  readonly concurrency: number
   readonly probe?: Probe
 }
 
@@ -38,8 +40,6 @@ const RENEW_MS = (LEASE_S * 1000) / 3
 /** Finds what no doorbell told of: lost messages, expired leases, tasks put off. */
 const SWEEP_MS = 2_000
 const SWEEP_LIMIT = 500
-/** Tasks of one engine that run at once; further ones wait in line. */
-const CONCURRENCY = 64
 /** A task behind another of its subject is tried again after this, doubling. */
 const FIRST_RETRY_MS = 20
 const LAST_RETRY_MS = 2_000
@@ -66,7 +66,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   function fill(): void {
     for (const id of waiting) {
-      if (taken >= CONCURRENCY) return
+      if (taken >= options.concurrency) return
       waiting.delete(id)
       taken++
       void take(id, FIRST_RETRY_MS).finally(() => {
@@ -152,7 +152,7 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     async start() {
       await dropLeasesOf(db, options.conductor)
-      doorbell = bus.consume(tasksTopic(db.id), { group: 'conductor', concurrency: CONCURRENCY }, async (message) => {
+      doorbell = bus.consume(tasksTopic(db.id), { group: 'conductor', concurrency: options.concurrency }, async (message) => {
         offer(taskReady.parse(message).task_id)
       })
       await doorbell.ready

@@ -1,4 +1,5 @@
 export * from './agent.ts'
 export * from './conductor.ts'
 export { ContractError, message, type Message } from './contract.ts'
+export * from './image.ts'
 export * from './scheduler.ts'

@@ -52,6 +52,8 @@ export interface Scheduler {
   start(bus: Bus): Promise<void>
   /** For each cell how far the hosts known here may lie behind its database, in seconds; Infinity before the first read. */
   lag(): { cell_id: string; lag_s: number }[]
+  /** Hosts known here now, up or not. */
+  hostCount(): number
   stop(): Promise<void>
 }
 
@@ -122,6 +124,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
   return {
     plan: decide,
     start,
+    hostCount: () => replicas.reduce((sum, { cell_id }) => sum + fleet.hostIds(cell_id).length, 0),
     lag: () =>
       replicas.map(({ cell_id, read_at }) => ({
         cell_id,

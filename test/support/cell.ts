@@ -82,6 +82,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       hosts: createHostCalls(bus),
       clock: systemClock,
       log: quietLog,
+      concurrency: 64,
       max_attempts: 3,
       instance_name_template: 'instance-%08x',
       shutdown_timeout_s: 1,

@@ -1,10 +1,16 @@
-import { hostname, networkInterfaces } from 'node:os'
+import { homedir, hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import { boolean, choice, decimal, integer, list, port, text } from './option.ts'
 
 /** The address that other machines would reach this one at, as far as can be told without asking them. */
 function ownAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1'
+}
+
+function ownStatePath(): string {
+  if (process.getuid?.() === 0) return '/var/lib/nova'
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'bunova')
 }
 
 const quota = (fallback: number, what: string, ...aliases: string[]) =>
@@ -22,7 +28,11 @@ export const options = {
   DEFAULT: {
     my_ip: text({ default: ownAddress(), shown: '<address of this host>', help: 'Management address of this host.' }),
     host: text({ default: hostname(), shown: '<host name>', help: 'Name under which this host reports itself.' }),
-    state_path: text({ default: '/var/lib/nova', help: 'Directory of everything that must outlive a restart.' }),
+    state_path: text({
+      default: ownStatePath(),
+      shown: '/var/lib/nova as root, $XDG_STATE_HOME/bunova else',
+      help: 'Directory of everything that must outlive a restart.',
+    }),
     log_dir: text({ help: 'Directory of one log file per role; standard error when unset.', aliases: ['logdir'] }),
     log_file: text({ help: 'One log file for all roles; relative to log_dir.', aliases: ['logfile'] }),
     debug: boolean({ default: false, help: 'Log at level DEBUG instead of INFO.' }),
@@ -85,6 +95,7 @@ export const options = {
       help: 'How callers prove who they are.',
       aliases: ['auth_strategy'],
     }),
+    enable_instance_password: boolean({ default: true, help: 'Answer a create request with an admin password.' }),
     max_limit: integer({ default: 1000, min: 1, help: 'Most items in one answer.', aliases: ['osapi_max_limit'] }),
     compute_link_prefix: text({
       help: 'Replaces scheme, host and path prefix of compute links, for use behind a proxy.',
@@ -165,7 +176,7 @@ export const options = {
     disk_weight_multiplier: multiplier('disk_weight_multiplier', 1),
   },
   conductor: {
-    workers: integer({ default: 16, min: 1, help: 'Tasks that one conductor works on at once.' }),
+    workers: integer({ default: 64, min: 1, help: 'Tasks of one database that a conductor works on at once.' }),
   },
   libvirt: {
     virt_type: choice(['kvm', 'qemu', 'auto'], {
@@ -223,6 +234,7 @@ export const options = {
     }),
   },
   identity: {
+    password_hash_rounds: integer({ default: 12, min: 4, max: 31, help: 'Cost of a password hash, as a power of two.' }),
     token_expiration_s: integer({ default: 3600, min: 60, help: 'Lifetime of a token, seconds.' }),
     region: text({ default: 'RegionOne', help: 'Region of the catalog.' }),
   },
