@@ -1,0 +1,2 @@
+export { imageFace, type ImageFacePorts } from './face.ts'
+export { imagePolicy } from './policy.ts'
