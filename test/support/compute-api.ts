@@ -14,7 +14,11 @@ export const PROJECT = '11111111111111111111111111111111'
 export const OTHER_PROJECT = '22222222222222222222222222222222'
 
 const people: Record<string, Pick<RequestContext, 'userId' | 'projectId' | 'roles'>> = {
-  admin: { userId: 'admin-user', projectId: '99999999999999999999999999999999', roles: ['admin', 'manager', 'member', 'reader'] },
+  admin: {
+    userId: 'admin-user',
+    projectId: '99999999999999999999999999999999',
+    roles: ['admin', 'manager', 'member', 'reader'],
+  },
   member: { userId: 'member-user', projectId: PROJECT, roles: ['member', 'reader'] },
   reader: { userId: 'reader-user', projectId: PROJECT, roles: ['reader'] },
   stranger: { userId: 'stranger-user', projectId: OTHER_PROJECT, roles: ['member', 'reader'] },
@@ -64,7 +68,11 @@ export interface ComputeApi {
   readonly cells: Cells
   readonly databases: TestDatabases
   /** A request of `as` at microversion `v`; `path` is below `/compute/v2.1`. */
-  ask(method: string, path: string, options?: { as?: Person | null; v?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer>
+  ask(
+    method: string,
+    path: string,
+    options?: { as?: Person | null; v?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer>
   /** A server that runs, put into cell1 past the API. */
   addServer(changes?: Partial<Server>): Promise<Server>
   /** Console texts by server id. */
@@ -168,7 +176,8 @@ export async function startComputeApi(quota: Partial<Record<string, number>> = {
 
 function personOf(call: Call): RequestContext {
   const name = call.request.headers.get('x-auth-token')
-  if (name === null || !(name in people)) throw new Problem('unauthorized', 'The request you have made requires authentication.')
+  if (name === null || !(name in people))
+    throw new Problem('unauthorized', 'The request you have made requires authentication.')
   return { ...contextOf(name as Person), requestId: call.requestId }
 }
 
@@ -186,10 +195,26 @@ function runningServer(changes: Partial<Server>): Server {
     task_state: null,
     power_state: 1,
     progress: 0,
-    flavor: { id: '42', name: 'm1.nano', vcpus: 1, memory_mb: 64, root_gb: 1, ephemeral_gb: 0, swap_mb: 0, extra_specs: { 'hw:cpu_policy': 'shared' } },
+    flavor: {
+      id: '42',
+      name: 'm1.nano',
+      vcpus: 1,
+      memory_mb: 64,
+      root_gb: 1,
+      ephemeral_gb: 0,
+      swap_mb: 0,
+      extra_specs: { 'hw:cpu_policy': 'shared' },
+    },
     flavor_id: '42',
     image_id: IMAGE.id,
-    image: { id: IMAGE.id, name: IMAGE.name, disk_format: 'qcow2', min_disk_gb: 0, min_ram_mb: 0, properties: IMAGE.properties },
+    image: {
+      id: IMAGE.id,
+      name: IMAGE.name,
+      disk_format: 'qcow2',
+      min_disk_gb: 0,
+      min_ram_mb: 0,
+      properties: IMAGE.properties,
+    },
     key_name: 'k1',
     public_key: null,
     metadata: { role: 'web' },
@@ -204,7 +229,12 @@ function runningServer(changes: Partial<Server>): Server {
         mac_address: 'fa:16:3e:b1:34:e3',
         mtu: 1500,
         fixed_ips: [
-          { subnet_id: 'c4ed1d3c-0a30-4e3f-a6aa-6f8e3d1d7b33', ip_address: '10.0.0.7', prefix_length: 16, gateway_ip: '10.0.0.1' },
+          {
+            subnet_id: 'c4ed1d3c-0a30-4e3f-a6aa-6f8e3d1d7b33',
+            ip_address: '10.0.0.7',
+            prefix_length: 16,
+            gateway_ip: '10.0.0.1',
+          },
         ],
       },
     ],

@@ -6,8 +6,14 @@ import type { Links } from './links.ts'
 const history = readHistory([
   at('2.5', view('thing').gains('colour'), request('thing.create').gains('colour')),
   at('2.9', view<{ weight: number }>('thing').loses({ weight: (thing) => thing.weight })),
-  at('2.7', view<{ size: number }>('thing').reshapes('size', (size: string) => Number(size))),
-  at('2.12', view<{ size: number }>('thing', 'other').reshapes('size', (size: { m: number }) => String(size.m))),
+  at(
+    '2.7',
+    view<{ size: number }>('thing').reshapes('size', (size: string) => Number(size)),
+  ),
+  at(
+    '2.12',
+    view<{ size: number }>('thing', 'other').reshapes('size', (size: { m: number }) => String(size.m)),
+  ),
   at('2.8', request('thing.create').reshapes({ size: T.Number() }), request('things').closes()),
   at('2.10', request('thing.create').loses({ weight: T.Number() })),
   at('2.6', behaviour('flying')),

@@ -41,7 +41,7 @@ export function view<S>(...names: string[]) {
   const each = (undoView: (answer: Record<string, unknown>, source: S, links: Links) => void): Change[] =>
     names.map((name) => ({ kind: 'view', name, undoView }))
   return {
-    /** Keys that appear in this version. Set to undefined before it, which JSON leaves out, as that costs no new object. */
+    /** Keys that appear in this version. Before it they are undefined: JSON leaves those out, and nothing is copied. */
     gains: (...keys: string[]): Change[] =>
       each((answer) => {
         for (const key of keys) answer[key] = undefined
@@ -112,7 +112,10 @@ export function readHistory(entries: readonly Entry[]): History {
   return {
     viewUndos: (name, v) => views(name).flatMap(([at, { undoView }]) => (at > v && undoView ? [undoView] : [])),
     fieldsAt: (name, newest, v) =>
-      shapes(name).reduce((fields, [at, { undoFields }]) => (at > v && undoFields ? undoFields(fields) : fields), newest),
+      shapes(name).reduce(
+        (fields, [at, { undoFields }]) => (at > v && undoFields ? undoFields(fields) : fields),
+        newest,
+      ),
     closedAt: (name, v) => !shapes(name).some(([at, { closes }]) => closes && at > v),
     epoch: (name, v) => shapes(name).find(([at]) => at <= v)?.[0] ?? 1,
     does: (name, v) => behaviours(name) <= v,

@@ -2,8 +2,8 @@ import { notFound } from '../../kernel/index.ts'
 import { resource, route } from './route.ts'
 
 /**
- * The extensions of an API that has none any more. The list is frozen, as microversions took its place; Horizon and older
- * clients look in it for what a cloud can do.
+ * The extensions of an API that has none any more. The list is frozen, as microversions took its place; Horizon and
+ * older clients look in it for what a cloud can do.
  */
 const EXTENSIONS = [
   ['NMN', 'Multinic'],

@@ -1,9 +1,10 @@
 import { badRequest } from '../../kernel/index.ts'
 
 /**
- * Extra specs that Nova knows, and the values they take, checked since 2.86: a typing error in one of them would silently
- * do nothing. Keys of other namespaces are an operator's own and pass, as do those of hypervisors that are not driven
- * here (`vmware:`, `powervm:`), and `capabilities:` and `aggregate_instance_extra_specs:`, which compare with anything.
+ * Extra specs that Nova knows, and the values they take, checked since 2.86: a typing error in one of them would
+ * silently do nothing. Keys of other namespaces are an operator's own and pass, as do those of hypervisors that are
+ * not driven here (`vmware:`, `powervm:`), and `capabilities:` and `aggregate_instance_extra_specs:`, which compare
+ * with anything.
  */
 const BOOLEAN = /^(1|t|true|on|y|yes|0|f|false|off|n|no)$/i
 const COUNT = /^\d{1,10}$/

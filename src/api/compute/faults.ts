@@ -31,6 +31,8 @@ export function faultAnswer(problem: Problem, identityUrl: string): Answer {
   const headers: Record<string, string> = {}
   if (status === 401) headers['WWW-Authenticate'] = `Keystone uri="${identityUrl}"`
   if (typeof retryAfter === 'number') headers['Retry-After'] = String(retryAfter)
-  const body = { [name]: { code: status, message, ...(typeof retryAfter === 'number' ? { retryAfter: String(retryAfter) } : {}) } }
+  const body = {
+    [name]: { code: status, message, ...(typeof retryAfter === 'number' ? { retryAfter: String(retryAfter) } : {}) },
+  }
   return { status, body, headers }
 }

@@ -26,15 +26,17 @@ export const Uuid = T.String({ pattern: UUID_FORM, maxLength: 64 })
 
 /** The one form in which an id is stored, of any that `Uuid` accepts. */
 export function canonicalUuid(text: string): string {
-  const hex = text.toLowerCase().replace(/^urn:/, '').replace(/^uuid:/, '').replaceAll(/[{}-]/g, '')
+  const hex = text
+    .toLowerCase()
+    .replace(/^urn:/, '')
+    .replace(/^uuid:/, '')
+    .replaceAll(/[{}-]/g, '')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-export const Metadata = T.Record(
-  T.String({ pattern: '^[a-zA-Z0-9\\-_:. ]{1,255}$' }),
-  T.String({ maxLength: 255 }),
-  { additionalProperties: false },
-)
+export const Metadata = T.Record(T.String({ pattern: '^[a-zA-Z0-9\\-_:. ]{1,255}$' }), T.String({ maxLength: 255 }), {
+  additionalProperties: false,
+})
 
 /** Extra specs: numbers are taken as their text. */
 export const ExtraSpecs = T.Record(
@@ -56,8 +58,9 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 FormatRegistry.Set('base64', (text) => BASE64.test(text.replaceAll(/[\r\n]/g, '')))
 export const Base64 = (maxLength: number) => T.String({ format: 'base64', maxLength })
 
-const DATE_TIME =
-  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+const DATE = String.raw`\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])`
+const TIME = String.raw`([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?`
+const DATE_TIME = new RegExp(String.raw`^${DATE}([T ]${TIME}(Z|[+-]\d{2}:?\d{2})?)?$`)
 FormatRegistry.Set('nova-date-time', (text) => DATE_TIME.test(text) && !Number.isNaN(dateTime(text).getTime()))
 export const DateTime = T.String({ format: 'nova-date-time', maxLength: 40 })
 
@@ -124,8 +127,20 @@ export const RxtxFactor = T.Union([
 ])
 
 const FLAVOR_SORT_KEYS = [
-  'created_at', 'description', 'disabled', 'ephemeral_gb', 'flavorid', 'id', 'is_public', 'memory_mb', 'name',
-  'root_gb', 'swap', 'updated_at', 'vcpu_weight', 'vcpus',
+  'created_at',
+  'description',
+  'disabled',
+  'ephemeral_gb',
+  'flavorid',
+  'id',
+  'is_public',
+  'memory_mb',
+  'name',
+  'root_gb',
+  'swap',
+  'updated_at',
+  'vcpu_weight',
+  'vcpus',
 ]
 export function FlavorSortKey({ rxtx }: { rxtx: boolean }) {
   return T.Union([...FLAVOR_SORT_KEYS, ...(rxtx ? ['rxtx_factor'] : [])].map((key) => T.Literal(key)))

@@ -25,11 +25,7 @@ const FlavorCreate = bodyShape(
   {
     name: Name,
     id: T.Optional(
-      T.Union([
-        T.RegExp(/^(?! )[a-zA-Z0-9. _-]+(?<! )$/, { minLength: 1, maxLength: 255 }),
-        T.Number(),
-        T.Null(),
-      ]),
+      T.Union([T.RegExp(/^(?! )[a-zA-Z0-9. _-]+(?<! )$/, { minLength: 1, maxLength: 255 }), T.Number(), T.Null()]),
     ),
     ram: Int(1),
     vcpus: Int(1),

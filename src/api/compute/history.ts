@@ -14,7 +14,11 @@ import { BlockDeviceOf, Hostname, NetworksOf, Personality, ServerSortKey } from 
  * up to 2.104; `MAX_VERSION` says how much of it is offered. Source: Nova's REST API version history.
  */
 export const history = [
-  at('2.2', view('keypair', 'keypair.created', 'keypair.listed').gains('type'), request('keypair.create').gains('type')),
+  at(
+    '2.2',
+    view('keypair', 'keypair.created', 'keypair.listed').gains('type'),
+    request('keypair.create').gains('type'),
+  ),
   at(
     '2.3',
     view<ServerSource>('server').gains(
@@ -57,7 +61,10 @@ export const history = [
     view('server', 'server.updated').gains('tags'),
     request('servers').gains('tags', 'tags-any', 'not-tags', 'not-tags-any'),
   ),
-  at('2.28', view('hypervisor').reshapes('cpu_info', (info) => JSON.stringify(info))),
+  at(
+    '2.28',
+    view('hypervisor').reshapes('cpu_info', (info) => JSON.stringify(info)),
+  ),
   at(
     '2.32',
     request('server.create').reshapes({
@@ -85,10 +92,7 @@ export const history = [
     view('quota_set.detail').loses(older.networkQuotaDetails),
     request('quota.update').loses(older.networkQuotaFields),
   ),
-  at(
-    '2.37',
-    request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) }),
-  ),
+  at('2.37', request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) })),
   at('2.38', behaviour('unknown-status-is-refused')),
   at('2.39', view<LimitsSource>('limits').loses({ maxImageMeta: (limits) => limits.metadata_items })),
   at(
@@ -158,16 +162,14 @@ export const history = [
     view('flavor').reshapes('swap', older.blankForZero),
     view('hypervisor', 'hypervisor.brief').reshapes('servers', older.absentWhenEmpty),
     request('servers').reshapes({ sort_key: Many(ServerSortKey({ locked: true, legacy: true })) }),
-    ...['servers', 'flavors', 'keypairs', 'keypair', 'limits', 'quota', 'services'].map((name) => request(name).closes()),
+    ...['servers', 'flavors', 'keypairs', 'keypair', 'limits', 'quota', 'services'].map((name) =>
+      request(name).closes(),
+    ),
   ),
   at('2.83', behaviour('everybody-filters')),
   at('2.84', view('action.event').gains('details')),
   at('2.86', behaviour('extra-specs-are-checked')),
-  at(
-    '2.88',
-    view('hypervisor').gains('uptime'),
-    view<HypervisorSource>('hypervisor').loses(older.hypervisorUse),
-  ),
+  at('2.88', view('hypervisor').gains('uptime'), view<HypervisorSource>('hypervisor').loses(older.hypervisorUse)),
   at(
     '2.90',
     view('server').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),

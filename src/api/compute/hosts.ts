@@ -85,7 +85,8 @@ export function hosts({ hosts }: Compute, { maxLimit }: { maxLimit: number }) {
       ok: 200,
       handle: ({ params, body, does }) => {
         const change = NAMED_CHANGES[params.id!]
-        if (!change || (params.id === 'force-down' && !does('services-are-forced-down'))) throw notFound('Unknown action')
+        if (!change || (params.id === 'force-down' && !does('services-are-forced-down')))
+          throw notFound('Unknown action')
         const { changes, answer } = change(body)
         return hosts
           .changeNamed(body.host, body.binary, changes)
@@ -111,7 +112,10 @@ export function hosts({ hosts }: Compute, { maxLimit }: { maxLimit: number }) {
         const state = await hosts.changeNamed(service.host, service.binary_name, {
           ...(status === undefined
             ? {}
-            : { disabled: status === 'disabled', disabled_reason: status === 'disabled' ? (disabled_reason ?? null) : null }),
+            : {
+                disabled: status === 'disabled',
+                disabled_reason: status === 'disabled' ? (disabled_reason ?? null) : null,
+              }),
           ...(forced_down === undefined ? {} : { forced_down: boolean(forced_down) }),
         })
         return { service: as(serviceView, state) }

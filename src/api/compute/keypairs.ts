@@ -57,7 +57,8 @@ export function keypairs({ keypairs }: Compute, { maxLimit }: { maxLimit: number
       ok: { '2.1': 200, '2.2': 201 },
       async handle(req) {
         // Until 2.92 the key may be missing: then one is made.
-        const { name, type, user_id, public_key }: Partial<typeof req.body.keypair> & { name: string } = req.body.keypair
+        const { name, type, user_id, public_key }: Partial<typeof req.body.keypair> & { name: string } =
+          req.body.keypair
         const userId = owner(req, 'os_compute_api:os-keypairs:create', user_id)
         const created = await keypairs.create(userId, name, type ?? 'ssh', public_key ?? null)
         return { keypair: req.as(keypairCreated, created) }

@@ -43,8 +43,7 @@ export const injectionQuotaFields = fieldsOf(injectionQuotas)
 
 export const blankForZero = (swap: number): number | '' => (swap === 0 ? '' : swap)
 
-export const absentWhenEmpty = (servers: unknown[]): unknown[] | undefined =>
-  servers.length > 0 ? servers : undefined
+export const absentWhenEmpty = (servers: unknown[]): unknown[] | undefined => (servers.length > 0 ? servers : undefined)
 
 export const serviceByNumber = (service: Record<string, unknown>, { host }: HypervisorSource): unknown => ({
   ...service,

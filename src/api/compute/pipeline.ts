@@ -23,8 +23,8 @@ export const CURRENT: Mount = { prefix: '/v2.1', legacy: false }
 export const LEGACY: Mount = { prefix: '/v2', legacy: true }
 
 /**
- * Registers each row at both mounts: the path as it is and with the project in it. Rows that share method and path are told apart by
- * their versions, and those of one `…/action` by the key of the body.
+ * Registers each row at both mounts: the path as it is and with the project in it. Rows that share method and path
+ * are told apart by their versions, and those of one `…/action` by the key of the body.
  */
 export function registerResources(resources: readonly Resource[], pipeline: Pipeline): HttpRoute[] {
   const rows = resources.flatMap((resource) => resource.rows)
@@ -32,7 +32,11 @@ export function registerResources(resources: readonly Resource[], pipeline: Pipe
   const routes = Map.groupBy(rows.filter(isRoute), (row) => `${row.method} ${row.path}`)
   return [
     ...[...actions].map(([path, choices]) => ({ method: 'POST' as const, path, pick: byKey(choices) })),
-    ...[...routes.values()].map((choices) => ({ method: choices[0]!.method, path: choices[0]!.path, pick: byVersion(choices) })),
+    ...[...routes.values()].map((choices) => ({
+      method: choices[0]!.method,
+      path: choices[0]!.path,
+      pick: byVersion(choices),
+    })),
   ].flatMap(({ method, path, pick }) => {
     return [CURRENT, LEGACY].flatMap((mount) => {
       const handle = (call: Call) => answer(call, mount, pick, pipeline)
@@ -80,7 +84,8 @@ async function answer(call: Call, mount: Mount, pick: Pick, { authenticate, poli
   const { project_id: project } = call.params
   if (project !== undefined && project !== ctx.projectId) {
     throw badRequest(
-      `Malformed request URL: URL's project_id '${project.slice(0, 64)}' doesn't match Context's project_id '${ctx.projectId}'`,
+      `Malformed request URL: URL's project_id '${project.slice(0, 64)}' ` +
+        `doesn't match Context's project_id '${ctx.projectId}'`,
     )
   }
   const { row, body } = await pick(call, v)
@@ -150,4 +155,3 @@ class VersionedRequest implements Req<unknown, Record<string, never>, unknown> {
   readonly must = (rule: string, target?: Attributes): void =>
     this.policy.enforce(rule, this.ctx, target ?? (this.subject as Attributes | undefined))
 }
-

@@ -43,7 +43,7 @@ const RULES: readonly Entry[] = [
   ['servers:detail:get_all_tenants', 'admin', 'List servers of all projects with details.'],
   ['servers:allow_all_filters', 'admin', 'Filter a list of servers by every attribute.'],
   ['servers:show', 'reader', 'Show a server.'],
-  ['servers:show:host_status', 'admin', "Show a server with the state of its host."],
+  ['servers:show:host_status', 'admin', 'Show a server with the state of its host.'],
   ['servers:create', 'member', 'Create a server.'],
   ['servers:create:forced_host', 'admin', 'Create a server on a given host, past the filters.'],
   ['servers:create:trusted_certs', 'member', 'Create a server from an image signed by given certificates.'],
@@ -101,7 +101,11 @@ const RULES: readonly Entry[] = [
 
 /** The few that Nova names without the prefix. */
 const BARE_RULES: readonly Entry[] = [
-  ['compute:servers:create:requested_destination', 'admin', 'Create a server on a given host, if it passes the filters.'],
+  [
+    'compute:servers:create:requested_destination',
+    'admin',
+    'Create a server on a given host, if it passes the filters.',
+  ],
 ]
 
 const defaultOf = ([, persona, description]: Entry) => ({ ...PERSONAS[persona], description, scope_types })

@@ -3,15 +3,17 @@ import { reportInventory, reportServices, type Server } from '../../cells/index.
 import { type ComputeApi, type Person, PROJECT, startComputeApi } from '../../../test/support/compute-api.ts'
 
 /**
- * The keys of each answer by microversion: tempest refuses a key too many as well as one too few. A row adds (`+`) to and
- * takes (`-`) from the row above; the first row is 2.1. From Nova's documented samples and tempest's closed schemas.
+ * The keys of each answer by microversion: tempest refuses a key too many as well as one too few. A row adds (`+`) to
+ * and takes (`-`) from the row above; the first row is 2.1. From Nova's documented samples and tempest's closed
+ * schemas.
  */
 type Keys = readonly (readonly [version: string, changes: string])[]
 
 const SERVER: Keys = [
   [
     '2.1',
-    'id name status tenant_id user_id metadata hostId image flavor created updated addresses accessIPv4 accessIPv6 links ' +
+    'id name status tenant_id user_id metadata hostId image flavor created updated addresses links ' +
+      'accessIPv4 accessIPv6 ' +
       'OS-DCF:diskConfig progress OS-EXT-AZ:availability_zone config_drive key_name OS-SRV-USG:launched_at ' +
       'OS-SRV-USG:terminated_at security_groups OS-EXT-STS:task_state OS-EXT-STS:vm_state OS-EXT-STS:power_state ' +
       'os-extended-volumes:volumes_attached',
@@ -40,7 +42,8 @@ const FOR_ADMINS: Keys = [
 const UPDATED: Keys = [
   [
     '2.1',
-    'id name status tenant_id user_id metadata hostId image flavor created updated addresses accessIPv4 accessIPv6 links ' +
+    'id name status tenant_id user_id metadata hostId image flavor created updated addresses links ' +
+      'accessIPv4 accessIPv6 ' +
       'OS-DCF:diskConfig progress',
   ],
   ['2.9', '+locked'],
@@ -68,7 +71,10 @@ const FLAVOR: Keys = [
   ['2.55', '+description'],
   ['2.61', '+extra_specs'],
 ]
-const FLAVOR_BRIEF: Keys = [['2.1', 'id name links'], ['2.55', '+description']]
+const FLAVOR_BRIEF: Keys = [
+  ['2.1', 'id name links'],
+  ['2.55', '+description'],
+]
 
 const KEYPAIR: Keys = [
   ['2.1', 'id name public_key fingerprint user_id created_at updated_at deleted deleted_at'],
@@ -109,9 +115,9 @@ const SERVICE: Keys = [
 const HYPERVISOR: Keys = [
   [
     '2.1',
-    'id hypervisor_hostname state status host_ip hypervisor_type hypervisor_version service cpu_info current_workload ' +
-      'disk_available_least free_disk_gb free_ram_mb local_gb local_gb_used memory_mb memory_mb_used running_vms vcpus ' +
-      'vcpus_used',
+    'id hypervisor_hostname state status host_ip hypervisor_type hypervisor_version service cpu_info ' +
+      'current_workload disk_available_least free_disk_gb free_ram_mb local_gb local_gb_used memory_mb ' +
+      'memory_mb_used running_vms vcpus vcpus_used',
   ],
   [
     '2.88',
@@ -199,25 +205,122 @@ interface Case {
 
 const cases: Case[] = [
   { what: 'a server', tables: [SHOWN], as: 'member', path: () => `/servers/${server.id}`, part: (b) => b.server },
-  { what: 'a server for admins', tables: [SHOWN, FOR_ADMINS], as: 'admin', path: () => `/servers/${server.id}`, part: (b) => b.server },
-  { what: 'a server of a list', tables: [SERVER], as: 'member', path: () => '/servers/detail', part: (b) => b.servers[0] },
-  { what: 'a server of a short list', tables: [[['2.1', 'id name links']]], as: 'member', path: () => '/servers', part: (b) => b.servers[0] },
-  { what: 'an updated server', tables: [UPDATED], as: 'member', method: 'PUT', body: { server: { name: 'n' } }, path: () => `/servers/${server.id}`, part: (b) => b.server },
+  {
+    what: 'a server for admins',
+    tables: [SHOWN, FOR_ADMINS],
+    as: 'admin',
+    path: () => `/servers/${server.id}`,
+    part: (b) => b.server,
+  },
+  {
+    what: 'a server of a list',
+    tables: [SERVER],
+    as: 'member',
+    path: () => '/servers/detail',
+    part: (b) => b.servers[0],
+  },
+  {
+    what: 'a server of a short list',
+    tables: [[['2.1', 'id name links']]],
+    as: 'member',
+    path: () => '/servers',
+    part: (b) => b.servers[0],
+  },
+  {
+    what: 'an updated server',
+    tables: [UPDATED],
+    as: 'member',
+    method: 'PUT',
+    body: { server: { name: 'n' } },
+    path: () => `/servers/${server.id}`,
+    part: (b) => b.server,
+  },
   { what: 'a flavor', tables: [FLAVOR], as: 'reader', path: () => '/flavors/1', part: (b) => b.flavor },
-  { what: 'a flavor of a short list', tables: [FLAVOR_BRIEF], as: 'reader', path: () => '/flavors', part: (b) => b.flavors[0] },
-  { what: 'a flavor of a list', tables: [FLAVOR], as: 'reader', path: () => '/flavors/detail', part: (b) => b.flavors[0] },
+  {
+    what: 'a flavor of a short list',
+    tables: [FLAVOR_BRIEF],
+    as: 'reader',
+    path: () => '/flavors',
+    part: (b) => b.flavors[0],
+  },
+  {
+    what: 'a flavor of a list',
+    tables: [FLAVOR],
+    as: 'reader',
+    path: () => '/flavors/detail',
+    part: (b) => b.flavors[0],
+  },
   { what: 'a keypair', tables: [KEYPAIR], as: 'member', path: () => '/os-keypairs/k1', part: (b) => b.keypair },
-  { what: 'a keypair of a list', tables: [[['2.1', 'name public_key fingerprint'], ['2.2', '+type']]], as: 'member', path: () => '/os-keypairs', part: (b) => b.keypairs[0].keypair },
+  {
+    what: 'a keypair of a list',
+    tables: [
+      [
+        ['2.1', 'name public_key fingerprint'],
+        ['2.2', '+type'],
+      ],
+    ],
+    as: 'member',
+    path: () => '/os-keypairs',
+    part: (b) => b.keypairs[0].keypair,
+  },
   { what: 'limits', tables: [LIMITS], as: 'reader', path: () => '/limits', part: (b) => b.limits.absolute },
-  { what: 'a quota set', tables: [QUOTA], as: 'reader', path: () => `/os-quota-sets/${PROJECT}`, part: (b) => b.quota_set },
-  { what: 'a quota set with use', tables: [QUOTA], as: 'reader', path: () => `/os-quota-sets/${PROJECT}/detail`, part: (b) => b.quota_set },
+  {
+    what: 'a quota set',
+    tables: [QUOTA],
+    as: 'reader',
+    path: () => `/os-quota-sets/${PROJECT}`,
+    part: (b) => b.quota_set,
+  },
+  {
+    what: 'a quota set with use',
+    tables: [QUOTA],
+    as: 'reader',
+    path: () => `/os-quota-sets/${PROJECT}/detail`,
+    part: (b) => b.quota_set,
+  },
   { what: 'a service', tables: [SERVICE], as: 'admin', path: () => '/os-services', part: (b) => b.services[0] },
-  { what: 'a hypervisor', tables: [HYPERVISOR], as: 'admin', path: () => '/os-hypervisors/detail', part: (b) => b.hypervisors[0] },
-  { what: 'a hypervisor of a short list', tables: [[['2.1', 'id hypervisor_hostname state status']]], as: 'admin', path: () => '/os-hypervisors', part: (b) => b.hypervisors[0] },
-  { what: 'an action of a list', tables: [ACTION], as: 'reader', path: () => `/servers/${server.id}/os-instance-actions`, part: (b) => b.instanceActions[0] },
-  { what: 'an action for admins', tables: [ACTION, [['2.1', '+events']]], as: 'admin', path: () => `/servers/${server.id}/os-instance-actions/${requestId}`, part: (b) => b.instanceAction },
-  { what: 'an action for its owner', tables: [ACTION, [['2.51', '+events']]], as: 'reader', path: () => `/servers/${server.id}/os-instance-actions/${requestId}`, part: (b) => b.instanceAction },
-  { what: 'an event for admins', tables: [EVENT], as: 'admin', path: () => `/servers/${server.id}/os-instance-actions/${requestId}`, part: (b) => b.instanceAction.events[0] },
+  {
+    what: 'a hypervisor',
+    tables: [HYPERVISOR],
+    as: 'admin',
+    path: () => '/os-hypervisors/detail',
+    part: (b) => b.hypervisors[0],
+  },
+  {
+    what: 'a hypervisor of a short list',
+    tables: [[['2.1', 'id hypervisor_hostname state status']]],
+    as: 'admin',
+    path: () => '/os-hypervisors',
+    part: (b) => b.hypervisors[0],
+  },
+  {
+    what: 'an action of a list',
+    tables: [ACTION],
+    as: 'reader',
+    path: () => `/servers/${server.id}/os-instance-actions`,
+    part: (b) => b.instanceActions[0],
+  },
+  {
+    what: 'an action for admins',
+    tables: [ACTION, [['2.1', '+events']]],
+    as: 'admin',
+    path: () => `/servers/${server.id}/os-instance-actions/${requestId}`,
+    part: (b) => b.instanceAction,
+  },
+  {
+    what: 'an action for its owner',
+    tables: [ACTION, [['2.51', '+events']]],
+    as: 'reader',
+    path: () => `/servers/${server.id}/os-instance-actions/${requestId}`,
+    part: (b) => b.instanceAction,
+  },
+  {
+    what: 'an event for admins',
+    tables: [EVENT],
+    as: 'admin',
+    path: () => `/servers/${server.id}/os-instance-actions/${requestId}`,
+    part: (b) => b.instanceAction.events[0],
+  },
 ]
 
 describe.each(cases)('$what', ({ tables, as, method = 'GET', body, path, part }) => {
@@ -257,7 +360,10 @@ describe('values that changed their form', () => {
     expect((await at('/os-services', '2.52')).services[0].id).toBeNumber()
     expect((await at('/os-services', '2.53')).services[0].id).toMatch(uuid)
     const [before, after] = [await at('/os-hypervisors/detail', '2.52'), await at('/os-hypervisors/detail', '2.53')]
-    expect([before.hypervisors[0].id, before.hypervisors[0].service.id].map((id) => typeof id)).toEqual(['number', 'number'])
+    expect([before.hypervisors[0].id, before.hypervisors[0].service.id].map((id) => typeof id)).toEqual([
+      'number',
+      'number',
+    ])
     expect(after.hypervisors[0].id).toMatch(uuid)
     expect(after.hypervisors[0].service.id).toMatch(uuid)
   })
@@ -271,7 +377,12 @@ describe('values that changed their form', () => {
     const updated = async (v: string) =>
       (await api.ask('PUT', `/servers/${server.id}`, { v, body: { server: {} } })).body.server.addresses.private[0]
     expect(await updated('2.74')).toEqual({ version: 4, addr: '10.0.0.7' })
-    expect(Object.keys(await updated('2.75')).sort()).toEqual(['OS-EXT-IPS-MAC:mac_addr', 'OS-EXT-IPS:type', 'addr', 'version'])
+    expect(Object.keys(await updated('2.75')).sort()).toEqual([
+      'OS-EXT-IPS-MAC:mac_addr',
+      'OS-EXT-IPS:type',
+      'addr',
+      'version',
+    ])
   })
 
   test('a keypair is created with 200 and deleted with 202, and 201 and 204 from 2.2 on', async () => {

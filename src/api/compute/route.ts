@@ -40,8 +40,8 @@ export interface Shape<T> {
 }
 
 /**
- * A request body. `fields` are those that the history speaks of; `around` is the object they stand in, which for most is
- * one key: `{ keypair: { … } }`.
+ * A request body. `fields` are those that the history speaks of; `around` is the object they stand in, which for most
+ * is one key: `{ keypair: { … } }`.
  */
 export function bodyShape<P extends TProperties, E extends TSchema>(
   name: string,

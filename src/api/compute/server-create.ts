@@ -176,11 +176,18 @@ function networksOf(req: Asked, server: Wanted, maxCount: number): CreateServers
     const port = network.port ? canonicalUuid(network.port) : undefined
     if (port !== undefined) {
       if (network.fixed_ip !== undefined) {
-        throw badRequest(`Specified Fixed IP '${network.fixed_ip}' cannot be used with port '${port}': the two cannot be specified together.`)
+        throw badRequest(
+          `Specified Fixed IP '${network.fixed_ip}' cannot be used with port '${port}': ` +
+            'the two cannot be specified together.',
+        )
       }
       if (ports.has(port)) throw badRequest(`Port ID ${port} is requested twice.`)
       ports.add(port)
-      if (maxCount > 1) throw badRequest('Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.')
+      if (maxCount > 1)
+        throw badRequest(
+          'Unable to launch multiple instances with a single configured port ID. ' +
+            'Please launch your instance one by one with different ports.',
+        )
     }
     if (network.fixed_ip !== undefined && maxCount > 1) {
       throw badRequest('Invalid fixed IP Address in block request: max_count must be 1 if a fixed_ip is specified.')

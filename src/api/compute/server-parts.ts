@@ -8,11 +8,7 @@ import { addresses } from './views/servers.ts'
 
 const MetadataBody = bodyShape('server.metadata', { metadata: Metadata }, (inner) => inner)
 const MetadataItem = bodyShape('server.metadata_item', { meta: Metadata }, (inner) => inner)
-const TagsBody = bodyShape(
-  'server.tags',
-  { tags: T.Array(Tag, { maxItems: 50, uniqueItems: true }) },
-  (inner) => inner,
-)
+const TagsBody = bodyShape('server.tags', { tags: T.Array(Tag, { maxItems: 50, uniqueItems: true }) }, (inner) => inner)
 const NoBody = bodyShape('server.tag', {}, () => T.Null())
 
 const MAX_TAGS = 50
@@ -160,7 +156,8 @@ export function serverParts(compute: Compute) {
         let added = false
         await servers.setTags(ctx, subject.located, (old) => {
           added = !old.includes(tag)
-          if (added && old.length >= MAX_TAGS) throw badRequest(`The number of tags exceeded the per-server limit ${MAX_TAGS}`)
+          if (added && old.length >= MAX_TAGS)
+            throw badRequest(`The number of tags exceeded the per-server limit ${MAX_TAGS}`)
           return added ? [...old, tag] : [...old]
         })
         const location = links.self(`/servers/${subject.located.server.id}/tags/${encodeURIComponent(tag)}`)
@@ -195,4 +192,3 @@ function plainAddresses(vifs: Parameters<typeof addresses>[0]): Record<string, {
     ]),
   )
 }
-

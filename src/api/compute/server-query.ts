@@ -65,13 +65,35 @@ export type ServerQuery = ReturnType<ReturnType<typeof ServerQuery.at>>
 
 /** Filters of everybody; all others are for admins and silently dropped. */
 const FOR_ALL = [
-  'reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants', 'ip6', 'changes-before',
-  'tags', 'tags-any', 'not-tags', 'not-tags-any', 'locked',
+  'reservation_id',
+  'name',
+  'status',
+  'image',
+  'flavor',
+  'ip',
+  'changes-since',
+  'all_tenants',
+  'ip6',
+  'changes-before',
+  'tags',
+  'tags-any',
+  'not-tags',
+  'not-tags-any',
+  'locked',
 ] as const
 /** For everybody since 2.83. */
 const FOR_ALL_LATER = [
-  'availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at', 'power_state',
-  'task_state', 'vm_state', 'progress', 'user_id',
+  'availability_zone',
+  'config_drive',
+  'key_name',
+  'created_at',
+  'launched_at',
+  'terminated_at',
+  'power_state',
+  'task_state',
+  'vm_state',
+  'progress',
+  'user_id',
 ] as const
 /** They are part of how a list is read, not filters. */
 const PAGING = ['limit', 'marker', 'sort_key', 'sort_dir'] as const
@@ -99,14 +121,33 @@ function flag(name: string, value: string | undefined): boolean {
 
 /** Names of the API where they differ from the column's. */
 const EXACT: Record<string, string> = {
-  user_id: 'user_id', project_id: 'project_id', launch_index: 'launch_index', image_ref: 'image_id', image: 'image_id',
-  power_state: 'power_state', vm_state: 'vm_state', task_state: 'task_state', host: 'host', node: 'node',
-  flavor: 'flavor_id', reservation_id: 'reservation_id', uuid: 'id', progress: 'progress', locked_by: 'locked_by',
+  user_id: 'user_id',
+  project_id: 'project_id',
+  launch_index: 'launch_index',
+  image_ref: 'image_id',
+  image: 'image_id',
+  power_state: 'power_state',
+  vm_state: 'vm_state',
+  task_state: 'task_state',
+  host: 'host',
+  node: 'node',
+  flavor: 'flavor_id',
+  reservation_id: 'reservation_id',
+  uuid: 'id',
+  progress: 'progress',
+  locked_by: 'locked_by',
 }
 const PATTERN: Record<string, string> = {
-  name: 'name', display_name: 'name', description: 'description', display_description: 'description',
-  hostname: 'hostname', key_name: 'key_name', availability_zone: 'availability_zone', access_ip_v4: 'access_ip_v4',
-  access_ip_v6: 'access_ip_v6', root_device_name: 'root_device_name',
+  name: 'name',
+  display_name: 'name',
+  description: 'description',
+  display_description: 'description',
+  hostname: 'hostname',
+  key_name: 'key_name',
+  availability_zone: 'availability_zone',
+  access_ip_v4: 'access_ip_v4',
+  access_ip_v6: 'access_ip_v6',
+  root_device_name: 'root_device_name',
 }
 const BOOLEANS = ['config_drive', 'auto_disk_config'] as const
 const TIMES = ['created_at', 'launched_at', 'terminated_at'] as const
@@ -123,7 +164,11 @@ export interface ListRequest {
  * What a list of servers is asked for, with Nova's rules on who may ask for what.
  * @param allProjectsRule decides on `all_tenants`. @returns null where the answer is empty whatever there is
  */
-export function listRequest(req: Asked & { readonly query: ServerQuery }, allProjectsRule: string, maxLimit: number): ListRequest | null {
+export function listRequest(
+  req: Asked & { readonly query: ServerQuery },
+  allProjectsRule: string,
+  maxLimit: number,
+): ListRequest | null {
   const query = permitted(req, req.query)
   const all = flag('all_tenants', last(query.all_tenants))
   if (all) req.must(allProjectsRule)

@@ -26,8 +26,8 @@ const LEGACY_HEADER = 'x-openstack-nova-api-version'
 const FORM = /^([1-9]\d{0,3})\.(0|[1-9]\d{0,3})$/
 
 /**
- * The version a request asks for. The newer header lists several services (`compute 2.53, volume 3.0`) and wins over the
- * older one; neither means 2.1.
+ * The version a request asks for. The newer header lists several services (`compute 2.53, volume 3.0`) and wins over
+ * the older one; neither means 2.1.
  *
  * @throws {Problem} bad_request when malformed, not_acceptable when out of range
  */
@@ -37,7 +37,9 @@ export function requestedVersion(headers: Headers): Version {
   if (text === 'latest') return MAX_VERSION
   const parts = FORM.exec(text)
   if (!parts) {
-    throw badRequest(`API Version String '${text.slice(0, 40)}' is of invalid format. Must be of format MajorNum.MinorNum.`)
+    throw badRequest(
+      `API Version String '${text.slice(0, 40)}' is of invalid format. Must be of format MajorNum.MinorNum.`,
+    )
   }
   const minor = Number(parts[2])
   if (parts[1] !== '2' || minor < MIN_VERSION || minor > MAX_VERSION) {

@@ -42,17 +42,19 @@ const list = (call: Call): Answer => ({
   body: { versions: DOCUMENTS.map((each) => ({ id: each.id, ...each.facts, links: [self(call, each)] })) },
 })
 
-const one = (each: Document) => (call: Call): Answer => ({
-  status: 200,
-  body: {
-    version: {
-      id: each.id,
-      ...each.facts,
-      links: [self(call, each), DESCRIBED_BY],
-      'media-types': [{ base: 'application/json', type: each.mediaType }],
+const one =
+  (each: Document) =>
+  (call: Call): Answer => ({
+    status: 200,
+    body: {
+      version: {
+        id: each.id,
+        ...each.facts,
+        links: [self(call, each), DESCRIBED_BY],
+        'media-types': [{ base: 'application/json', type: each.mediaType }],
+      },
     },
-  },
-})
+  })
 
 function byId(call: Call): Answer {
   const found = DOCUMENTS.find(({ id }) => id === call.params.id)

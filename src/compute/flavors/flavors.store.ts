@@ -83,7 +83,11 @@ export async function seedFlavors(db: GlobalDb, flavors: readonly NewFlavor[]): 
 }
 
 /** A flavor that `projectId` may see; all of them for `null`. */
-export async function findFlavor(sql: GlobalSql, flavorId: string, projectId: string | null): Promise<FlavorRow | null> {
+export async function findFlavor(
+  sql: GlobalSql,
+  flavorId: string,
+  projectId: string | null,
+): Promise<FlavorRow | null> {
   const [row] = await sql<FlavorRow[]>`
     select * from flavors
     where flavor_id = ${flavorId}

@@ -89,7 +89,7 @@ export function createFlavors({ db, projects }: { db: GlobalDb; projects: Projec
       return page
     },
 
-    /** @param flavor with `flavor_id` null where the cloud shall choose one. @throws {Problem} conflict: name or id taken */
+    /** A null `flavor_id` lets the cloud choose one. @throws {Problem} conflict: name or id taken */
     async create(flavor: Omit<NewFlavor, 'flavor_id'> & { flavor_id: string | null }): Promise<FlavorRow> {
       const row = { ...flavor, flavor_id: flavor.flavor_id ?? newId() }
       try {

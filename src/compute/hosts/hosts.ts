@@ -110,7 +110,8 @@ export function createHosts({ cells, clock, news, service_down_time_s, default_z
 
     /** By host and binary, as before 2.53. Only compute services can be changed. */
     changeNamed(host: string, binary: string, changes: ServiceChange): Promise<ServiceState> {
-      if (binary !== COMPUTE) throw badRequest(`Updating a ${binary} service is not supported. Only ${COMPUTE} services can be updated.`)
+      if (binary !== COMPUTE)
+        throw badRequest(`Updating a ${binary} service is not supported. Only ${COMPUTE} services can be updated.`)
       return change({ host, binary_name: binary }, changes)
     },
 

@@ -2,8 +2,8 @@ import { generateKeyPair, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 
 /**
- * A key and a certificate of its own for a user, as Windows guests take them for a login over WinRM: RSA 2048, signed by
- * itself with SHA-256, valid for ten years, for client authentication, the user's name as UPN.
+ * A key and a certificate of its own for a user, as Windows guests take them for a login over WinRM: RSA 2048, signed
+ * by itself with SHA-256, valid for ten years, for client authentication, the user's name as UPN.
  */
 export async function generateCertificate(
   userId: string,

@@ -46,7 +46,11 @@ describe('a key that is made', () => {
     const key = createPublicKey(private_key)
     expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048)
     const modulus = Buffer.from(key.export({ format: 'jwk' }).n ?? '', 'base64url')
-    expect(Buffer.from(public_key.split(' ')[1] ?? '', 'base64').subarray(-256).equals(modulus)).toBe(true)
+    expect(
+      Buffer.from(public_key.split(' ')[1] ?? '', 'base64')
+        .subarray(-256)
+        .equals(modulus),
+    ).toBe(true)
   })
 })
 

@@ -36,7 +36,12 @@ function sshFingerprint(publicKey: string): string {
   // The blob begins with the name again: base64 of something else does not.
   const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0
   const complete = blob.toString('base64').replaceAll('=', '') === base64.replaceAll('=', '')
-  if (!complete || length !== name.length || blob.toString('latin1', 4, 4 + length) !== name || blob.length <= 8 + length) {
+  if (
+    !complete ||
+    length !== name.length ||
+    blob.toString('latin1', 4, 4 + length) !== name ||
+    blob.length <= 8 + length
+  ) {
     throw invalid('failed to generate fingerprint')
   }
   return hexPairs('md5', blob)
@@ -46,12 +51,18 @@ function certificateFingerprint(pem: string): string {
   try {
     return hexPairs('sha1', new X509Certificate(pem).raw)
   } catch (cause) {
-    throw badRequest('Keypair data is invalid: failed to generate X509 fingerprint. Error message: not a PEM certificate', cause)
+    throw badRequest(
+      'Keypair data is invalid: failed to generate X509 fingerprint. Error message: not a PEM certificate',
+      cause,
+    )
   }
 }
 
 function hexPairs(algorithm: 'md5' | 'sha1', data: Uint8Array): string {
-  return createHash(algorithm).update(data).digest('hex').replaceAll(/..(?=.)/g, '$&:')
+  return createHash(algorithm)
+    .update(data)
+    .digest('hex')
+    .replaceAll(/..(?=.)/g, '$&:')
 }
 
 const invalid = (why: string) => badRequest(`Keypair data is invalid: ${why}`)

@@ -29,12 +29,22 @@ interface QuotasOptions {
 export function createQuotas({ db, projects, defaults }: QuotasOptions) {
   async function limitsOf(projectId: string): Promise<QuotaValues> {
     const rows = await readLimits(db, projectId)
-    return rows.length === 0 ? defaults : { ...defaults, ...Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit])) }
+    return rows.length === 0
+      ? defaults
+      : { ...defaults, ...Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit])) }
   }
 
   async function usageOf(projectId: string): Promise<QuotaValues> {
     const { instances, cores, memory_mb } = await quotaUsage(db.sql, projectId)
-    return { instances, cores, ram: memory_mb, metadata_items: 0, key_pairs: 0, server_groups: 0, server_group_members: 0 }
+    return {
+      instances,
+      cores,
+      ram: memory_mb,
+      metadata_items: 0,
+      key_pairs: 0,
+      server_groups: 0,
+      server_group_members: 0,
+    }
   }
 
   async function mustExist(projectId: string): Promise<void> {
@@ -74,7 +84,8 @@ export function createQuotas({ db, projects, defaults }: QuotasOptions) {
         for (const [resource, limit] of Object.entries(limits) as [QuotaResource, number][]) {
           if (limit >= 0 && limit < used[resource]) {
             throw badRequest(
-              `Quota limit ${limit} for ${resource} must be greater than or equal to already used and reserved ${used[resource]}.`,
+              `Quota limit ${limit} for ${resource} must be greater than or equal to ` +
+                `already used and reserved ${used[resource]}.`,
             )
           }
         }

@@ -180,7 +180,9 @@ function checkFits(flavor: FlavorRow, image: ImageFacts, { may_use_zero_disk }: 
   const disk = flavor.root_gb * GIB
   const size = Math.max(image.size_bytes ?? 0, image.virtual_size_bytes ?? 0)
   if (size > disk) {
-    throw badRequest(`Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${size} bytes.`)
+    throw badRequest(
+      `Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${size} bytes.`,
+    )
   }
   if (image.min_disk_gb > flavor.root_gb) {
     throw badRequest(

@@ -76,7 +76,7 @@ export function createServerUseCases(ports: ServerPorts) {
   async function cellOf(located: Located): Promise<CellDb> {
     const { id } = located.server
     let { cell } = located
-    for (const deadline = clock.now() + SETTLE_DEADLINE_MS; cell === null && clock.now() < deadline; ) {
+    for (const deadline = clock.now() + SETTLE_DEADLINE_MS; cell === null && clock.now() < deadline;) {
       await clock.sleep(SETTLE_INTERVAL_MS)
       const again = await cells.find(id)
       if (!again) throw missing(id)

@@ -48,8 +48,8 @@ export function statusOf(server: {
 }
 
 /**
- * The states behind a word, for a filter; null for a word that is none. Where the word is the one for any other task, the
- * task is left out of the filter, so `ACTIVE` also finds servers that show `REBOOT`. That is Nova's.
+ * The states behind a word, for a filter; null for a word that is none. Where the word is the one for any other task,
+ * the task is left out of the filter, so `ACTIVE` also finds servers that show `REBOOT`. That is Nova's.
  */
 export function statesOf(word: string): StatusCell[] | null {
   const asked = word.toUpperCase()

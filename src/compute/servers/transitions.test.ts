@@ -5,7 +5,15 @@ import { assertAllowed, type Transition, TRANSITIONS } from './transitions.ts'
 
 const ctx = (isAdmin: boolean) => ({ isAdmin }) as RequestContext
 const server = (changes: Partial<Server>) =>
-  ({ id: 'S', vm_state: 'active', task_state: null, locked_by: null, launched_at: new Date(), host: 'h', ...changes }) as Server
+  ({
+    id: 'S',
+    vm_state: 'active',
+    task_state: null,
+    locked_by: null,
+    launched_at: new Date(),
+    host: 'h',
+    ...changes,
+  }) as Server
 
 function refusal(transition: Transition, changes: Partial<Server>, isAdmin = false): string | null {
   try {
@@ -51,7 +59,9 @@ describe('a transition', () => {
 
   test('to deleted is allowed from every state', () => {
     for (const vm_state of ['building', 'error', 'stopped', 'rescued', 'shelved_offloaded'] as const) {
-      expect(refusal(TRANSITIONS.delete, { vm_state, task_state: 'spawning', launched_at: null, host: null })).toBeNull()
+      expect(
+        refusal(TRANSITIONS.delete, { vm_state, task_state: 'spawning', launched_at: null, host: null }),
+      ).toBeNull()
     }
   })
 })

@@ -76,7 +76,12 @@ export const TRANSITIONS = {
     locks: true,
     needs_launch: true,
   },
-  tags: { action: 'update tags', vm_states: ['active', 'paused', 'suspended', 'stopped'], locks: false, needs_launch: true },
+  tags: {
+    action: 'update tags',
+    vm_states: ['active', 'paused', 'suspended', 'stopped'],
+    locks: false,
+    needs_launch: true,
+  },
   lock: { action: 'lock', locks: false, needs_launch: false },
   unlock: { action: 'unlock', locks: false, needs_launch: false },
   reset_state: { action: 'reset', logged: 'resetState', locks: false, needs_launch: false },

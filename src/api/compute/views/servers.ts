@@ -44,7 +44,10 @@ export const serverUpdated = defineView<ServerSource>('server.updated', (source,
 /** States in which a progress is shown. */
 const IN_PROGRESS = new Set(['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING'])
 
-function full({ server, instance_name, zone, host_status }: ServerSource, rendering: Rendering): Record<string, unknown> {
+function full(
+  { server, instance_name, zone, host_status }: ServerSource,
+  rendering: Rendering,
+): Record<string, unknown> {
   const { links, can } = rendering
   const status = statusOf(server)
   const answer: Record<string, unknown> = {
