@@ -45,7 +45,8 @@ function start(command: string[], signal: AbortSignal) {
       timeout: DEADLINE_MS,
       killSignal: 'SIGKILL',
       maxBuffer: MAX_OUTPUT_BYTES,
-      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
+      // Each arena of glibc's sets address space aside, on a large host more than the limit allows.
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
     })
   } catch (error) {
     throw new QemuImgError('qemu-img cannot be started', { cause: error })

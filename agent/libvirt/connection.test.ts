@@ -19,8 +19,14 @@ async function connect(onCall: (call: Call) => void, options: { auth?: number[];
   daemon = startLibvirtDaemon(onCall, options.auth)
   received.length = 0
   closed.length = 0
-  const handlers = { event: (event: LibvirtEvent) => received.push(event), closed: (error: Error) => closed.push(error) }
-  connection = await openConnection(daemon.socket, 'qemu:///system', handlers, options.keepalive_ms)
+  const event = (event: LibvirtEvent): void => void received.push(event)
+  const ended = (reason: Error): void => void closed.push(reason)
+  connection = await openConnection(
+    daemon.socket,
+    'qemu:///system',
+    { event, closed: ended },
+    options.keepalive_ms,
+  )
 }
 
 afterEach(() => {
@@ -75,6 +81,13 @@ describe('a connection to libvirt', () => {
     calls[0]?.answer({ hostname: 'late' })
     expect(await connection.call('connectGetType', {})).toEqual({ type: 'QEMU' })
     expect(closed).toEqual([])
+  })
+
+  test('ends when every call in flight is late', async () => {
+    await connect(() => {})
+    const calls = Array.from({ length: MAX_IN_FLIGHT }, () => connection.call('connectGetType', {}, { deadline_ms: 5 }))
+    for (const outcome of await Promise.allSettled(calls)) expect(outcome.status).toBe('rejected')
+    expect(closed.map(({ message }) => message)).toEqual(['libvirt answers no call in time'])
   })
 
   test('a call that waited past its deadline is never sent', async () => {

@@ -24,6 +24,8 @@ import { type Codec, decode, encode, XdrError } from './xdr.ts'
  */
 export const MAX_IN_FLIGHT = 4
 export const MAX_WAITING = 1024
+/** Frames that a daemon which does not read leaves here, answers to its keep-alives among them. */
+const MAX_UNSENT = 64
 const CONNECT_DEADLINE_MS = 5_000
 export const CALL_DEADLINE_MS = 30_000
 /** While an answer is owed, the daemon is asked this often whether it lives; two misses in a row and it is dead. */
@@ -46,6 +48,8 @@ export interface ConnectionHandlers {
 interface Call {
   readonly name: ProcedureName
   readonly frame: Frame
+  /** Its caller has given it up; the daemon is still at it. */
+  late: boolean
   settle(outcome: { value: unknown } | { error: Error }): void
 }
 
@@ -83,9 +87,11 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   let ended: Error | undefined
   let unanswered = 0
   let unsent: Uint8Array[] = []
-
+  let socket: Socket | undefined
+  let keepalive: Timer | undefined
   const splitter = frameSplitter(receive)
-  const socket = await connect(path, {
+
+  const socketHandlers: Bun.SocketHandler<undefined> = {
     data(_, chunk) {
       if (ended) return
       try {
@@ -98,14 +104,13 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
     drain: flush,
     close: () => end(new LibvirtUnavailable('libvirt closed the connection')),
     error: (_, error) => end(new LibvirtUnavailable('the connection to libvirt broke', { cause: error })),
-  })
-  const keepalive = setInterval(checkLife, keepalive_ms)
+  }
 
   function end(reason: Error): void {
     if (ended) return
     ended = reason
     clearInterval(keepalive)
-    socket.end()
+    socket?.end()
     for (const call of [...inFlight.values(), ...waiting]) call.settle({ error: reason })
     inFlight.clear()
     waiting.length = 0
@@ -113,13 +118,15 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   }
 
   function send(frame: Frame): void {
+    if (unsent.length >= MAX_UNSENT) return end(new LibvirtUnavailable('libvirt has stopped reading'))
     unsent.push(encodeFrame(frame))
     if (unsent.length === 1) flush()
   }
 
   function flush(): void {
-    while (unsent.length > 0 && !ended) {
-      const bytes = unsent[0] as Uint8Array
+    while (socket && !ended) {
+      const [bytes] = unsent
+      if (!bytes) return
       const written = Math.max(0, socket.write(bytes))
       if (written < bytes.length) {
         unsent[0] = bytes.subarray(written)
@@ -178,6 +185,13 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
     send(keepaliveFrame(KEEPALIVE_PING))
   }
 
+  /** A call that was sent keeps its place in flight: the daemon is still at it. When it holds all, it is stuck. */
+  function giveUp(call: Call): void {
+    call.late = true
+    const stuck = inFlight.size === MAX_IN_FLIGHT && inFlight.values().every(({ late }) => late)
+    if (stuck) end(new LibvirtUnavailable('libvirt answers no call in time'))
+  }
+
   function call<P extends ProcedureName>(name: P, args: Args<P>, options: { deadline_ms?: number } = {}) {
     return new Promise<Result<P>>((resolve, reject) => {
       if (ended) return reject(ended)
@@ -186,14 +200,15 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
       serial = (serial + 1) >>> 0
       const deadline_ms = options.deadline_ms ?? CALL_DEADLINE_MS
       const timer = setTimeout(() => {
+        reject(new LibvirtUnavailable(`${name}: no answer in ${deadline_ms} ms`))
         const place = waiting.indexOf(pending)
         if (place >= 0) waiting.splice(place, 1)
-        // A call that was sent keeps its place in flight until the daemon answers: it is still at work on it.
-        reject(new LibvirtUnavailable(`${name}: no answer in ${deadline_ms} ms`))
+        else giveUp(pending)
       }, deadline_ms)
       const pending: Call = {
         name,
         frame: remoteCall(procedures[name].number, serial, payload),
+        late: false,
         settle(outcome) {
           clearTimeout(timer)
           if ('error' in outcome) reject(outcome.error)
@@ -205,6 +220,9 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
     })
   }
 
+  socket = await connect(path, socketHandlers)
+  if (ended) throw ended
+  keepalive = setInterval(checkLife, keepalive_ms)
   return { call, close: () => end(new LibvirtUnavailable('the connection to libvirt was closed')) }
 }
 

@@ -82,7 +82,8 @@ describe('a console log', () => {
 
   test('has as many last lines as asked for', () => {
     const log = 'one\ntwo\n\nfour\n'
-    expect([0, 1, 2, 3, 9].map((lines) => lastLines(log, lines))).toEqual(['', 'four\n', '\nfour\n', 'two\n\nfour\n', log])
+    const expected = ['', 'four\n', '\nfour\n', 'two\n\nfour\n', log, log]
+    expect([0, 1, 2, 3, 4, 9].map((lines) => lastLines(log, lines))).toEqual(expected)
     expect([1, 2].map((lines) => lastLines('one\ntwo', lines))).toEqual(['two', 'one\ntwo'])
     expect(lastLines('', 3)).toBe('')
   })

@@ -42,7 +42,7 @@ export interface Guests {
 
 export function createGuests(libvirt: Libvirt, options: { host: string; log: Logger }): Guests {
   const { host, log } = options
-  const ours = new Map<string, boolean>()
+  const ours = new Set<string>()
   const reported = new Map<string, PowerState>()
   const callbacks: ((guest: GuestState) => void)[] = []
   let next = Promise.withResolvers<void>()
@@ -50,11 +50,8 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
   let events: Promise<void> = Promise.resolve()
 
   async function isOurs(dom: Domain): Promise<boolean> {
-    const known = ours.get(dom.uuid)
-    if (known !== undefined) return known
-    const found = (await markOf(libvirt, dom)) === host
-    ours.set(dom.uuid, found)
-    return found
+    if (!ours.has(dom.uuid) && (await markOf(libvirt, dom)) === host) ours.add(dom.uuid)
+    return ours.has(dom.uuid)
   }
 
   function report(serverId: string, power_state: PowerState): void {
@@ -139,9 +136,13 @@ export function createGuests(libvirt: Libvirt, options: { host: string; log: Log
     resync: () =>
       inOrder('what happened to guests without a connection', async () => {
         ours.clear()
-        for (const { domain, power_state } of await list()) {
-          if (reported.has(domain.uuid)) report(domain.uuid, power_state)
-          else reported.set(domain.uuid, power_state)
+        const found = new Map((await list()).map(({ domain, power_state }) => [domain.uuid, power_state]))
+        for (const id of reported.keys()) {
+          if (!found.has(id)) reported.delete(id)
+        }
+        for (const [id, power_state] of found) {
+          if (reported.has(id)) report(id, power_state)
+          else reported.set(id, power_state)
         }
       }),
 

@@ -2,6 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { element, elements, parseXml, renderXml, textAt, XmlError } from './xml.ts'
 
+/** What XML 1.0 makes of a text: control characters have no form in it. */
+const xmlText = (raw: string): string =>
+  [...raw].map((character) => (character < ' ' && !'\t\n\r'.includes(character) ? '\ufffd' : character)).join('')
+
 const name = fc.stringMatching(/^[a-z][a-z0-9:-]{0,8}$/)
 
 describe('XML', () => {
@@ -12,7 +16,6 @@ describe('XML', () => {
       fc.property(name, name, content, fc.string(), (outer, inner, text, value) => {
         const written = element(outer, { value }, element(inner, {}, text), element('empty'))
         const read = parseXml(renderXml(written))
-        const xmlText = (raw: string): string => raw.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '\ufffd')
         expect(read).toEqual({
           name: outer,
           attributes: { value: xmlText(value) },
@@ -46,15 +49,18 @@ describe('XML', () => {
   })
 
   test('is refused where it is not one complete document', () => {
-    const bad = ['', 'text', '<a>', '<a></b>', '</a>', '<a/><b/>', '<a', '<a b=c/>', '<!DOCTYPE a [<!ENTITY b "c">]><a/>']
-    for (const document of [...bad, '<a>'.repeat(100) + '</a>'.repeat(100)]) {
+    const deep = '<a>'.repeat(100) + '</a>'.repeat(100)
+    const entity = '<!DOCTYPE a [<!ENTITY b "c">]><a/>'
+    const bad = ['', 'text', '<a>', '<a></b>', '</a>', '<a/><b/>', '<a', '<a b=c/>', entity, deep]
+    for (const document of bad) {
       expect(() => parseXml(document)).toThrow(XmlError)
     }
   })
 
   test('any text is a document or an XmlError', () => {
+    const markup = fc.string({ unit: fc.constantFrom(..."<>/a ='&;!-?") })
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('<', '>', '/', 'a', ' ', '=', "'", '&', ';', '!', '-', '?') }), (text) => {
+      fc.property(markup, (text) => {
         try {
           parseXml(text)
         } catch (error) {
