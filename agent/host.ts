@@ -1,6 +1,6 @@
 import { agentTopic } from '../src/contracts/index.ts'
 import type { Clock } from '../src/kernel/index.ts'
-import type { Bus } from '../src/platform/bus/bus.ts'
+import type { Bus, Subscription } from '../src/platform/bus/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { Journal } from './journal.ts'
@@ -52,17 +52,22 @@ export async function serveHost(input: HostInput): Promise<Agent> {
   const reporter = createReporter({ ...input, undisturbed: runner.undisturbed })
 
   driver.onPower((guest) => void reporter.powerChanged(guest.server_id))
-  await driver.open()
-  const requests = requestHandler(runner.run, driver)
-  const served = bus.serve(agentTopic(host), { concurrency: CONCURRENT_REQUESTS }, requests)
-  try {
-    await served.ready
-  } catch (error) {
-    await driver.close()
-    throw error
-  }
+  const served = await serve()
   await reporter.announce()
   const leavePulse = pulse.join(() => void reporter.beat())
+
+  async function serve(): Promise<Subscription> {
+    try {
+      await driver.open()
+      const requests = requestHandler(runner.run, driver)
+      const subscription = bus.serve(agentTopic(host), { concurrency: CONCURRENT_REQUESTS }, requests)
+      await subscription.ready
+      return subscription
+    } catch (error) {
+      await driver.close()
+      throw error
+    }
+  }
 
   async function stop(): Promise<void> {
     leavePulse()

@@ -6,6 +6,7 @@ import type { Logger } from '../src/platform/log/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createLibvirtDriver } from './drivers/libvirt/index.ts'
 import { startFakeHosts } from './fake-hosts.ts'
+import { lockDirectory } from './lock.ts'
 import { readNodeId } from './node-id.ts'
 import { agentOptions, driverChoice, libvirtOptions } from './settings.ts'
 import { startAgent } from './start.ts'
@@ -27,11 +28,23 @@ export interface Hosting {
 }
 
 /**
- * Runs the compute hosts that `nova.conf` asks of this machine: itself, by libvirt, or simulated ones. The journal is in
- * `agent` under the state path, the node's id in `compute_id`.
+ * Runs the compute hosts that `nova.conf` asks of this machine: itself, by libvirt, or simulated ones. The journal is
+ * in `agent` under the state path, the node's id in `compute_id`.
  * @throws {DriverError} when libvirt is asked for and guests cannot run.
+ * @throws {DirectoryInUse} when another process runs them.
  */
 export async function startHosting(input: HostingInput): Promise<Hosting> {
+  const lock = lockDirectory(agentDirectory(input.config))
+  try {
+    const hosting = await start(input)
+    return { ...hosting, stop: () => hosting.stop().finally(lock.release) }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function start(input: HostingInput): Promise<Hosting> {
   const { config, log } = input
   const choice = driverChoice(config.DEFAULT.compute_driver)
   if (choice === 'fake') return simulate(input, 'as configured')

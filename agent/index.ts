@@ -4,6 +4,7 @@ export { createLibvirtDriver, type LibvirtDriverOptions } from './drivers/libvir
 export { type FakeHosts, type FakeHostsInput, startFakeHosts } from './fake-hosts.ts'
 export type { Agent } from './host.ts'
 export { type Hosting, type HostingInput, startHosting } from './hosting.ts'
+export { DirectoryInUse } from './lock.ts'
 export { readNodeId } from './node-id.ts'
 export type { AgentOptions } from './options.ts'
 export { agentOptions, driverChoice, libvirtOptions } from './settings.ts'

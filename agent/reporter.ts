@@ -1,6 +1,6 @@
 import { type HostEvent, HOST_EVENTS, type PowerState } from '../src/contracts/index.ts'
 import type { Clock } from '../src/kernel/index.ts'
-import type { Bus, Json } from '../src/platform/bus/bus.ts'
+import type { Bus, Json } from '../src/platform/bus/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import type { Driver, GuestState } from './drivers/driver.ts'
 import type { AgentOptions } from './options.ts'

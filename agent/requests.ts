@@ -6,7 +6,7 @@ import {
   ContractError,
 } from '../src/contracts/index.ts'
 import { badRequest, isUuid } from '../src/kernel/index.ts'
-import type { Json } from '../src/platform/bus/bus.ts'
+import type { Json } from '../src/platform/bus/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import { asProblem } from './failures.ts'
 

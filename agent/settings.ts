@@ -41,7 +41,7 @@ export function libvirtOptions({ DEFAULT, libvirt, vnc }: Config): LibvirtDriver
 export type DriverChoice = 'auto' | 'libvirt' | 'fake'
 
 /**
- * `[DEFAULT] compute_driver` in Nova's words (`libvirt.LibvirtDriver`, also with the `nova.virt.` of old files) or ours.
+ * `[DEFAULT] compute_driver` in Nova's words (`libvirt.LibvirtDriver`, with or without `nova.virt.`) or in ours.
  * @throws for a driver that there is none of here.
  */
 export function driverChoice(name: string): DriverChoice {

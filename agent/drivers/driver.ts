@@ -7,7 +7,10 @@ import type { Instance, Inventory, PowerState } from '../../src/contracts/index.
 export interface Driver {
   readonly name: 'libvirt' | 'fake'
 
-  /** Connects and checks that guests can run here; again when called again. @throws {DriverError} saying what is missing. */
+  /**
+   * Connects and checks that guests can run here; called again, it checks again.
+   * @throws {DriverError} saying what is missing.
+   */
   open(): Promise<void>
   close(): Promise<void>
 
