@@ -7,6 +7,11 @@ import { type Authentication, createAuthentication } from './authentication/auth
 import { bootstrap, type BootstrapInput } from './bootstrap.ts'
 import { BUILT_IN_SERVICES, type Catalog, type CatalogService, createCatalog } from './catalog.ts'
 import { contextOf } from './context.ts'
+import {
+  type ApplicationCredentials,
+  createApplicationCredentials,
+} from './credentials/application-credentials.ts'
+import { createEc2Credentials, type Ec2Credentials } from './credentials/ec2-credentials.ts'
 import { createDomains, type Domains } from './domains/domains.ts'
 import { createPasswords } from './passwords.ts'
 import { createProjects, type Projects } from './projects/projects.ts'
@@ -50,6 +55,8 @@ export interface Identity extends Authentication, Pick<Tokens, 'revokeToken' | '
   readonly domains: Domains
   readonly roles: Roles
   readonly assignments: Assignments
+  readonly applicationCredentials: ApplicationCredentials
+  readonly ec2Credentials: Ec2Credentials
   readonly catalog: Catalog
   /** Stops watching for keys and revocations. */
   close(): Promise<void>
@@ -75,6 +82,8 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     domains: createDomains(directory),
     roles: createRoles(directory),
     assignments: createAssignments(directory),
+    applicationCredentials: createApplicationCredentials(directory),
+    ec2Credentials: createEc2Credentials(directory),
     catalog: createCatalog(config.region, config.services ?? BUILT_IN_SERVICES),
     close: tokens.close,
   }

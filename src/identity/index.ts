@@ -2,6 +2,8 @@ export type { Assignment, AssignmentFilter, AssignmentScope, Grant } from './ass
 export type { Attributes } from './attributes.ts'
 export type { AuthRequest, Credentials, DomainRef, RefInDomain, ScopeRequest } from './authentication/request.ts'
 export { BUILT_IN_SERVICES, type CatalogEntry, type CatalogService, type Endpoint } from './catalog.ts'
+export type { ApplicationCredential } from './credentials/application-credentials.store.ts'
+export type { Ec2Credential } from './credentials/ec2-credentials.store.ts'
 export type { Domain } from './domains/domains.store.ts'
 export { createIdentity, type Identity, type IdentityConfig, type IdentityOptions } from './identity.ts'
 export type { Listing, PageRequest } from './listing.ts'

@@ -6,7 +6,6 @@ import type { DeclareRoute } from './route.ts'
 /** Collections that clients list and that are always empty in this cloud, with the rule for listing each. */
 const EMPTY = {
   groups: 'identity:list_groups',
-  credentials: 'identity:list_credentials',
   policies: 'identity:list_policies',
   limits: 'identity:list_limits',
   registered_limits: 'identity:list_registered_limits',

@@ -3,6 +3,7 @@ import type { Face } from '../../platform/http/index.ts'
 import type { Policy } from '../../platform/policy/index.ts'
 import { assignmentRoutes } from './assignments.ts'
 import { catalogRoutes, PREFIX } from './catalog.ts'
+import { credentialRoutes } from './credentials.ts'
 import { domainRoutes } from './domains.ts'
 import { emptyRoutes } from './empty.ts'
 import { fault } from './faults.ts'
@@ -28,6 +29,7 @@ export function identityFace({ identity, policy }: { identity: Identity; policy:
       ...domainRoutes(identity, route),
       ...roleRoutes(identity, route),
       ...assignmentRoutes(identity, route),
+      ...credentialRoutes(identity, route),
       ...emptyRoutes(route),
     ],
     fault,

@@ -3,6 +3,8 @@ import type { RuleDefaults } from '../../platform/policy/index.ts'
 const ADMIN = 'rule:admin_required'
 const READER = 'rule:admin_required or (role:reader and system_scope:all)'
 const READER_OR_OWNER = `${READER} or user_id:%(target.user.id)s`
+const OWNER = 'user_id:%(target.user.id)s'
+const ADMIN_OR_OWNER = `${ADMIN} or ${OWNER}`
 const READER_OR_MEMBER = `${READER} or project_id:%(target.project.id)s`
 
 const RULES: readonly (readonly [rule: string, check: string, description: string])[] = [
@@ -65,7 +67,16 @@ const RULES: readonly (readonly [rule: string, check: string, description: strin
 
   ['identity:list_groups', READER, 'List groups.'],
   ['identity:get_group', READER, 'Show a group.'],
-  ['identity:list_credentials', READER_OR_OWNER, 'List credentials.'],
+  ['identity:list_application_credentials', READER_OR_OWNER, 'List application credentials of a user.'],
+  ['identity:get_application_credential', READER_OR_OWNER, 'Show an application credential.'],
+  ['identity:create_application_credential', OWNER, 'Create an application credential for oneself.'],
+  ['identity:delete_application_credential', ADMIN_OR_OWNER, 'Delete an application credential.'],
+  ['identity:list_access_rules', READER_OR_OWNER, 'List access rules of a user.'],
+  ['identity:ec2_list_credentials', ADMIN_OR_OWNER, 'List EC2 credentials of a user, secrets included.'],
+  ['identity:ec2_get_credential', ADMIN_OR_OWNER, 'Show an EC2 credential, its secret included.'],
+  ['identity:ec2_create_credential', ADMIN_OR_OWNER, 'Create an EC2 credential.'],
+  ['identity:ec2_delete_credential', ADMIN_OR_OWNER, 'Delete an EC2 credential.'],
+  ['identity:list_credentials', '', 'List credentials: an administrator all, others their own.'],
   ['identity:list_policies', READER, 'List policies kept in the identity service.'],
   ['identity:list_limits', '', 'List limits.'],
   ['identity:list_registered_limits', '', 'List registered limits.'],

@@ -109,14 +109,12 @@ function isImmutable({ options }: { options?: { immutable?: boolean | null } }):
 }
 
 export function roleView(call: Call) {
-  return (role: Role) => ({
-    id: role.id,
-    name: role.name,
-    description: role.description,
-    domain_id: null,
-    options: role.immutable ? { immutable: true } : {},
-    links: self(call, 'roles', role.id),
-  })
+  return (role: Role) => ({ ...roleFields(role), links: self(call, 'roles', role.id) })
+}
+
+/** A role inside something else. */
+export function roleFields({ id, name, description, immutable }: Role) {
+  return { id, name, description, domain_id: null, options: immutable ? { immutable } : {} }
 }
 
 function inference(call: Call, implication: Implication) {

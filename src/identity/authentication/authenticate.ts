@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/index.ts'
 import { Problem } from '../../kernel/index.ts'
 import type { GlobalDb } from '../../platform/db/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
+import { type CredentialLogin, findCredentialLogin } from '../credentials/application-credentials.store.ts'
 import type { Passwords } from '../passwords.ts'
 import type { Scope, TokenInfo } from '../tokens/token.ts'
 import { invalidToken, type IssuedToken, type Tokens } from '../tokens/tokens.ts'
@@ -36,6 +37,7 @@ interface Proven {
   /** What the password was checked against; a password changed in the meantime voids the proof. */
   readonly passwordHash?: string | null
   readonly parent?: TokenInfo
+  readonly credential?: CredentialLogin
 }
 
 export function createAuthentication(options: AuthenticationOptions): Authentication {
@@ -48,7 +50,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       case 'token':
         return proveToken(credentials.token)
       case 'application_credential':
-        throw new Problem('not_implemented', 'Application credentials are not offered by this cloud.')
+        return proveApplicationCredential(credentials)
     }
   }
 
@@ -64,8 +66,23 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
 
   async function proveToken(token: string): Promise<Proven> {
     const parent = tokens.verify(token)
+    // A credential is for one project and some roles; an exchange would shed those bounds.
+    if (parent.applicationCredential) refuse()
     const login = await findLogin(db.sql, { id: parent.user.id })
     return { userId: parent.user.id, defaultProjectId: login?.default_project_id ?? null, parent }
+  }
+
+  async function proveApplicationCredential(
+    { credential, secret }: Credentials & { method: 'application_credential' },
+  ): Promise<Proven> {
+    const login = await findCredentialLogin(db.sql, credential)
+    const matches = await passwords.verify(secret, login?.secret_hash ?? null)
+    const expired = login?.expires_at && login.expires_at.getTime() <= clock.now()
+    if (!login || !matches || expired) {
+      log.info({ user_id: login?.user_id ?? 'unknown' }, 'an application credential was refused')
+      throw invalidToken()
+    }
+    return { userId: login.user_id, defaultProjectId: login.project_id, credential: login }
   }
 
   async function locate(scope: ScopeRequest, proven: Proven): Promise<ScopeId> {
@@ -82,11 +99,11 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   }
 
   async function issue(proven: Proven, scope: ScopeId, methods: TokenInfo['methods']): Promise<IssuedToken> {
-    const rights = (await readRights(db.sql, proven.userId, scope, proven.parent)) ?? refuse()
+    const { parent, credential } = proven
+    const rights = (await readRights(db.sql, { userId: proven.userId, scope, parent, credential })) ?? refuse()
     const stillProven = proven.passwordHash === undefined || rights.password_hash === proven.passwordHash
     if (!rights.user_enabled || rights.parent_revoked || !stillProven) refuse()
     const now_s = Math.floor(clock.now() / 1000)
-    const { parent } = proven
     const auditId = randomBytes(16).toString('base64url')
     return tokens.issue({
       auditIds: parent ? [auditId, parent.auditIds.at(-1) ?? parent.auditIds[0]] : [auditId],
@@ -98,10 +115,10 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       },
       scope: scopeOf(scope, rights),
       roles: rights.roles,
-      applicationCredential: null,
+      applicationCredential: credential ? { id: credential.id, restricted: !credential.unrestricted } : null,
       issuedAt_s: now_s,
-      // An exchange never prolongs a life.
-      expiresAt_s: parent?.expiresAt_s ?? now_s + lifetime_s,
+      // An exchange never prolongs a life, nor does a token outlive its credential.
+      expiresAt_s: parent?.expiresAt_s ?? Math.min(now_s + lifetime_s, expiryOf(credential)),
       tick: rights.tick,
     })
   }
@@ -109,9 +126,11 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   return {
     async authenticate({ credentials, scope }) {
       const proven = await prove(credentials)
+      // A credential is for the project it was made in: asking for a scope beside it is an error, as with Keystone.
+      if (proven.credential && scope.kind !== 'default') refuse()
       const methods = [...new Set([...(proven.parent?.methods ?? []), credentials.method])]
       const target = await locate(scope, proven)
-      if (scope.kind !== 'default' || target.kind === 'unscoped') return issue(proven, target, methods)
+      if (scope.kind !== 'default' || target.kind === 'unscoped' || proven.credential) return issue(proven, target, methods)
       // A default project that is gone or holds no role is no reason to refuse the login.
       return issue(proven, target, methods).catch((error: unknown) => {
         if (error instanceof Problem && error.kind === 'unauthorized') {
@@ -123,6 +142,10 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     issueFor: (user, project) =>
       issue({ userId: user.id, defaultProjectId: null }, { kind: 'project', id: project.id }, ['password']),
   }
+}
+
+function expiryOf(credential: CredentialLogin | undefined): number {
+  return credential?.expires_at ? Math.floor(credential.expires_at.getTime() / 1000) : Infinity
 }
 
 function scopeOf(scope: ScopeId, rights: Rights): Scope {

@@ -31,6 +31,16 @@ export async function findDomainId(sql: GlobalSql, domain: DomainRef): Promise<s
   return row?.id
 }
 
+/** Roles of an application credential and those they imply. */
+function rolesOf(sql: GlobalSql, credentialId: string) {
+  return sql`
+    with recursive allowed as (
+      select role_id from application_credential_roles where credential_id = ${credentialId}
+      union
+      select i.implied_role_id from allowed join role_implications i using (role_id)
+    ) select role_id from allowed`
+}
+
 /** A condition on the domain `d`. */
 function isDomain(sql: GlobalSql, domain: DomainRef) {
   return 'id' in domain ? sql`d.id = ${domain.id}` : sql`d.name = ${domain.name}`
@@ -61,16 +71,18 @@ export interface Rights {
   readonly parent_revoked: boolean
 }
 
-/**
- * All that decides about a new token, in one statement: whatever is revoked later than this snapshot has a later tick.
- * @param parent the token that is exchanged for the new one; this process may not have heard of its revocation yet
- */
-export async function readRights(
-  sql: GlobalSql,
-  userId: string,
-  scope: ScopeId,
-  parent?: TokenInfo,
-): Promise<Rights | undefined> {
+export interface RightsQuestion {
+  readonly userId: string
+  readonly scope: ScopeId
+  /** The token that is exchanged for the new one; this process may not have heard of its revocation yet. */
+  readonly parent?: TokenInfo | undefined
+  /** Bounds the roles to those of an application credential; none are left when it is gone. */
+  readonly credential?: { readonly id: string } | undefined
+}
+
+/** All that decides about a new token, in one statement: whatever is revoked later than this snapshot has a later tick. */
+export async function readRights(sql: GlobalSql, question: RightsQuestion): Promise<Rights | undefined> {
+  const { userId, scope, parent, credential } = question
   const id = 'id' in scope ? scope.id : scope.kind === 'system' ? SYSTEM_SCOPE_ID : ''
   const parentSubjects = parent ? subjectsOf(parent) : []
   const kinds = parentSubjects.map(([kind]) => kind as string)
@@ -87,7 +99,8 @@ export async function readRights(
            coalesce(p.name, sd.name) as scope_name, pd.id as scope_domain_id, pd.name as scope_domain_name,
            coalesce(p.enabled and pd.enabled, sd.enabled) as scope_enabled,
            (select coalesce(json_agg(json_build_object('id', r.id, 'name', r.name) order by r.name), '[]')
-            from roles r where r.id in (select role_id from held)) as roles,
+            from roles r where r.id in (select role_id from held)
+            ${credential ? sql`and r.id in (${rolesOf(sql, credential.id)})` : sql``}) as roles,
            exists (select 1 from revocations v
                    join unnest(${kinds}::text[], ${subjects}::text[]) as s (kind, subject) using (kind, subject)
                    where v.tick > ${parent?.tick ?? 0}) as parent_revoked
