@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
-import { accept, type Cells, createCells, hostSource, type Server } from '../../src/cells/index.ts'
+import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
 import { type Conductor, createConductor, createHostCalls, insertTask, type Probe, ringTask } from '../../src/conductor/index.ts'
 import type { Flavor } from '../../src/contracts/index.ts'
 import { newId, newRequestId, systemClock } from '../../src/kernel/index.ts'
@@ -23,6 +23,7 @@ export interface TestCell {
   /** Accepts a server as the API does. */
   create(overrides?: Partial<Server>): Promise<Server>
   request(kind: string, serverId: string, input?: object): Promise<void>
+  /** Deletes it as the API does: withdraws the request while no cell has it, else lets a task do it. */
   remove(serverId: string): Promise<void>
   /** Resolves when no task is left. @throws when that takes longer than `deadline_s`. */
   settled(deadline_s?: number): Promise<void>
@@ -155,6 +156,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       ringTask(bus, cell.id, task, quietLog)
     },
     async remove(serverId) {
+      if (await databases.global.transaction((tx) => withdraw(tx, serverId))) return
       for (const db of cells.all()) {
         const task = await db.transaction(async (tx) => {
           await tx`update tasks set cancelled = true where subject = ${serverId}`

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { agentTopic, HOST_EVENTS } from '../src/contracts/index.ts'
+import { newId } from '../src/kernel/index.ts'
+import { startTestCell, TEST_FLAVOR, type TestCell, until } from './support/cell.ts'
+
+for (const separate of [false, true]) {
+  describe(separate ? 'with global and cell in two databases' : 'with global and cell in one database', () => {
+    let cell: TestCell
+    beforeAll(async () => {
+      cell = await startTestCell({ hosts: 5, separate, vcpus: 16 })
+    })
+    afterAll(() => cell.stop())
+
+    test('a server is built, stopped, started, rebooted and deleted, and nothing is left', async () => {
+      const { id } = await cell.create()
+      await cell.settled()
+      const built = await cell.cells.find(id)
+      expect(built?.cell?.id).toBe('cell1')
+      expect(built?.server).toMatchObject({ vm_state: 'active', task_state: null, power_state: 1 })
+      expect(built?.server.vifs[0]?.fixed_ips[0]?.ip_address).toMatch(/^10\.0\./)
+      for (const [kind, state] of [['server.stop', 'stopped'], ['server.start', 'active']] as const) {
+        await cell.request(kind, id)
+        await cell.settled()
+        expect((await cell.cells.find(id))?.server.vm_state).toBe(state)
+      }
+      await cell.request('server.reboot', id, { type: 'SOFT' })
+      await cell.settled()
+      await cell.remove(id)
+      await cell.settled()
+      expect(await cell.cells.find(id)).toBeNull()
+      expect(await cell.leftovers()).toEqual([])
+    })
+
+    test('200 servers asked for at once fill 80 places and not one more', async () => {
+      const asked = await Promise.all(Array.from({ length: 200 }, () => cell.create()))
+      await cell.settled(60)
+      expect(await cell.unbalanced()).toEqual([])
+      const states = await Promise.all(asked.map(async ({ id }) => (await cell.cells.find(id))?.server))
+      expect(states.filter((server) => server?.vm_state === 'active')).toHaveLength(80)
+      const failed = states.filter((server) => server?.vm_state === 'error')
+      expect(failed).toHaveLength(120)
+      for (const server of failed) expect(server?.fault?.message).toMatch(/^No valid host was found/)
+      await Promise.all(asked.map(({ id }) => cell.remove(id)))
+      await cell.settled(60)
+      expect(await cell.leftovers()).toEqual([])
+    }, 120_000)
+  })
+}
+
+describe('a cell', () => {
+  let cell: TestCell
+  beforeAll(async () => {
+    cell = await startTestCell({ hosts: 3 })
+  })
+  afterAll(() => cell.stop())
+
+  test('a fault says how many hosts lack what', async () => {
+    const { id } = await cell.create({ flavor: { ...TEST_FLAVOR, memory_mb: 999_999_999 } })
+    await cell.settled()
+    expect((await cell.cells.find(id))?.server.fault?.message).toBe(
+      'No valid host was found: 3 of 3 hosts lack 999999999 MB RAM (best has 262144 MB free).',
+    )
+    await cell.remove(id)
+    await cell.settled()
+  })
+
+  test('believes a host about its own servers only', async () => {
+    const { id } = await cell.create()
+    await cell.settled()
+    const { server } = (await cell.cells.find(id))!
+    const other = [...cell.hosts.drivers.keys()].find((name) => name !== server.host)!
+    await cell.bus.publish(HOST_EVENTS, { event: 'power', host: other, sent_at: Date.now(), server_id: id, power_state: 'shutdown' })
+    await cell.bus.publish(HOST_EVENTS, { event: 'power', host: server.host, sent_at: Date.now(), server_id: id, power_state: 'nonsense' })
+    await Bun.sleep(200)
+    expect((await cell.cells.find(id))?.server).toMatchObject({ vm_state: 'active', power_state: 1 })
+    cell.hosts.drivers.get(server.host!)!.changePower(id, 'shutdown')
+    await until(async () => (await cell.cells.find(id))?.server.vm_state === 'stopped', 5)
+    await cell.remove(id)
+    await cell.settled()
+  })
+
+  test('tells a host to remove a guest that no server is placed there for', async () => {
+    const [name, driver] = [...cell.hosts.drivers][0]!
+    const stray = newId()
+    const { id } = await cell.create()
+    await cell.settled()
+    await cell.bus.call(agentTopic(name), {
+      verb: 'spawn', command_id: newId(), server_id: stray, generation: 1,
+      instance: {
+        server_id: stray, instance_name: 'instance-stray', name: 'stray', hostname: 'stray', project_id: 'p', project_name: 'p',
+        user_id: 'u', user_name: 'u', created_at: new Date().toISOString(), flavor: TEST_FLAVOR, image: null, vifs: [],
+      },
+    }, { deadline_s: 5 })
+    expect((await driver.guests()).map((guest) => guest.server_id)).toContain(stray)
+    await cell.bus.publish(HOST_EVENTS, { event: 'guests', host: name, sent_at: Date.now(), guests: await driver.guests() as never })
+    await until(async () => !(await driver.guests()).some((guest) => guest.server_id === stray), 5)
+    await cell.remove(id)
+    await cell.settled()
+    expect(await cell.leftovers()).toEqual([])
+  })
+
+  test('a server deleted while it is built is gone, whatever had been done', async () => {
+    for (let wait_ms = 0; wait_ms < 60; wait_ms += 4) {
+      const { id } = await cell.create()
+      await Bun.sleep(wait_ms)
+      await cell.remove(id)
+      await cell.settled()
+      expect(await cell.cells.find(id)).toBeNull()
+    }
+    expect(await cell.leftovers()).toEqual([])
+  }, 60_000)
+})

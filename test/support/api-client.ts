@@ -1,0 +1,78 @@
+import { clientEnvironment, type CloudProcess } from './cloud-process.ts'
+
+/** Speaks to a cloud over HTTP as its administrator, or as another user. */
+export interface ApiClient {
+  readonly token: string
+  /** @throws with status and body unless the answer is 2xx. */
+  get<T>(path: string): Promise<T>
+  post<T>(path: string, body: unknown): Promise<T>
+  delete(path: string): Promise<void>
+  /** Any request; the answer as it is. */
+  request(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>
+  /** A small raw image that is active, and a flavor. */
+  prepare(): Promise<{ image: string; flavor: string }>
+  /** Asks for a server. @returns its id. */
+  create(name: string, image: string, flavor: string): Promise<string>
+}
+
+export async function apiClient(cloud: Pick<CloudProcess, 'url' | 'statePath'>): Promise<ApiClient> {
+  const environment = clientEnvironment(cloud.statePath)
+  const domain = { name: 'Default' }
+  const user = { name: environment.OS_USERNAME, domain, password: environment.OS_PASSWORD }
+  const login = await fetch(`${cloud.url}/identity/v3/auth/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      auth: {
+        identity: { methods: ['password'], password: { user } },
+        scope: { project: { name: environment.OS_PROJECT_NAME, domain } },
+      },
+    }),
+  })
+  if (login.status !== 201) throw new Error(`no token: ${login.status} ${await login.text()}`)
+  return clientWith(cloud.url, login.headers.get('x-subject-token') ?? '')
+}
+
+function clientWith(url: string, token: string): ApiClient {
+  function request(
+    method: string,
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string> } = {},
+  ): Promise<Response> {
+    const raw = options.body instanceof Uint8Array
+    return fetch(`${url}${path}`, {
+      method,
+      headers: {
+        'x-auth-token': token,
+        'content-type': raw ? 'application/octet-stream' : 'application/json',
+        ...options.headers,
+      },
+      ...(options.body === undefined ? {} : { body: raw ? (options.body as Uint8Array<ArrayBuffer>) : JSON.stringify(options.body) }),
+    })
+  }
+  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await request(method, path, { body })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    return (text ? JSON.parse(text) : null) as T
+  }
+  return {
+    token,
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    delete: (path) => call('DELETE', path),
+    request,
+    async prepare() {
+      const fields = { name: 'small', disk_format: 'raw', container_format: 'bare' }
+      const image = await call<{ id: string }>('POST', '/image/v2/images', fields)
+      await call('PUT', `/image/v2/images/${image.id}/file`, new Uint8Array(4096))
+      const flavor = { name: `small-${image.id.slice(0, 8)}`, vcpus: 1, ram: 64, disk: 1 }
+      const made = await call<{ flavor: { id: string } }>('POST', '/compute/v2.1/flavors', { flavor })
+      return { image: image.id, flavor: made.flavor.id }
+    },
+    async create(name, imageRef, flavorRef) {
+      const server = { name, imageRef, flavorRef }
+      return (await call<{ server: { id: string } }>('POST', '/compute/v2.1/servers', { server })).server.id
+    },
+  }
+}
