@@ -50,7 +50,7 @@ export interface Core extends CoreSize {
   scan(conditions: number, weighers: number, count: number): number
   /** Results of the last scan. */
   rejected(condition: number): number
-  /** The highest value among the rejected; meaningless where there are none. */
+  /** The highest value among the rejected, at least 0; of AT_LEAST only. */
   nearest(condition: number): number
   low(weigher: number): number
   high(weigher: number): number

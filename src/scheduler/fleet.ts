@@ -1,6 +1,8 @@
 import { assert } from '../kernel/index.ts'
+import { clearBit, setBit } from './bits.ts'
 import { AT_LEAST, type Core, HAS, HAS_NOT, openCore, UNBOUNDED } from './core.ts'
-import type { Condition } from './filters/filter.ts'
+import { createFactBitmaps, type FactBitmaps } from './fact-bitmaps.ts'
+import type { Condition, Rejected } from './filters/filter.ts'
 import {
   type Demand,
   type Fact,
@@ -12,7 +14,9 @@ import {
   type Quantity,
   quantitiesOf,
 } from './host.ts'
-import type { Outcome, Pass, Snapshot } from './snapshot.ts'
+import { createNames } from './names.ts'
+import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
+import type { Weighing } from './weighers/weigher.ts'
 
 export interface Fleet extends Snapshot {
   /** Takes a host's row as it is now; a host not known yet gets the lowest free slot. */
@@ -21,8 +25,6 @@ export interface Fleet extends Snapshot {
   /** Counts this much as taken from a host beside what its row says; `NOTHING` takes it back. */
   take(slot: number, taken: Demand): void
   slotOf(cellId: string, hostId: number): number | undefined
-  /** Ids of the hosts of a cell. */
-  hostIds(cellId: string): number[]
   /** Looks at every heartbeat: services change to down by the passing of time alone. */
   sweep(now: number): void
   /** Size of the WASM memory in use. */
@@ -40,6 +42,11 @@ const NAMED = 2
 const MAX_NAMED = 4
 const FIRST_FACT = NAMED + MAX_NAMED
 
+/** Room at the start; it doubles when it is used up. */
+const FIRST_HOSTS = 128
+const FIRST_BITMAPS = 16
+
+const NO_RANGE: Range = { low: 0, high: 0 }
 const COLUMN_OF = new Map<Quantity, number>(QUANTITIES.map((quantity, index) => [quantity, index]))
 const columnOf = (quantity: Quantity): number => COLUMN_OF.get(quantity) as number
 
@@ -49,95 +56,58 @@ interface Entry extends Host {
   facts: readonly Fact[]
 }
 
-/** A fact that is true of `hosts` hosts, and the bitmap that says of which. */
-interface FactBitmap {
-  readonly bits: Uint32Array
-  readonly index: number
-  hosts: number
+/** The part of a core that the fleet writes. */
+interface Memory {
+  readonly core: Core
+  readonly columns: readonly Int32Array[]
+  readonly present: Uint32Array
+  readonly named: readonly Uint32Array[]
+  readonly facts: FactBitmaps
 }
+
+/** Slots that were marked in each scratch bitmap. */
+type Marks = (readonly number[])[]
 
 /** Hosts as columns and bitmaps in the memory of the WASM core. Grows as hosts and facts come; slots are reused. */
 export function createFleet(options: { service_down_time: number }): Fleet {
-  let core: Core = openCore({ hosts: 128, columns: QUANTITIES.length, bitmaps: 16 })
-  let columns: Int32Array[]
-  let present: Uint32Array
-  let named: Uint32Array[]
-  let freeBitmaps: number[]
-  let facts: Map<Fact, FactBitmap>
   const entries: (Entry | undefined)[] = []
   const slots = new Map<string, Map<number, number>>()
-  const byHost = new Map<string, Set<number>>()
-  const byNode = new Map<string, Set<number>>()
+  const names = createNames()
+  let memory = openMemory(FIRST_HOSTS, FIRST_BITMAPS)
   let size = 0
   /** No slot below this one is free. */
   let lowestFree = 0
-  adopt(core)
 
-  function adopt(next: Core): void {
-    core = next
-    columns = QUANTITIES.map((_, index) => core.column(index))
-    present = core.bitmap(PRESENT)
-    named = Array.from({ length: MAX_NAMED }, (_, index) => core.bitmap(NAMED + index))
-    freeBitmaps = Array.from({ length: core.bitmaps - FIRST_FACT }, (_, index) => core.bitmaps - 1 - index)
-    facts = new Map()
-  }
-
-  /** Moves to a larger memory. Rare: each time twice as many hosts, or facts, fit. */
+  /** Enters every host anew into a larger memory. Rare: each time twice as many hosts, or facts, fit. */
   function grow(hosts: number, bitmaps: number): void {
-    adopt(openCore({ hosts, columns: core.columns, bitmaps }))
+    memory = openMemory(hosts, bitmaps)
     for (const entry of entries) {
       if (!entry) continue
-      const known = entry.facts
-      entry.facts = []
-      setBit(present, entry.slot)
+      setBit(memory.present, entry.slot)
       writeQuantities(entry)
-      writeFacts(entry, known)
+      assert(memory.facts.change(entry.slot, [], entry.facts), 'what fitted before fits into more')
     }
   }
 
   function writeQuantities({ slot, row, taken }: Entry): void {
     const values = quantitiesOf(row, taken)
-    for (let index = 0; index < columns.length; index++) (columns[index] as Int32Array)[slot] = values[index] as number
-  }
-
-  function writeFacts(entry: Entry, next: readonly Fact[]): void {
-    for (const fact of entry.facts) if (!next.includes(fact)) forget(fact, entry.slot)
-    const added = next.filter((fact) => !entry.facts.includes(fact))
-    entry.facts = next
-    for (const fact of added) {
-      if (!facts.has(fact) && freeBitmaps.length === 0) return grow(core.hosts, core.bitmaps * 2)
-      note(fact, entry.slot)
+    for (let index = 0; index < values.length; index++) {
+      ;(memory.columns[index] as Int32Array)[slot] = values[index] as number
     }
   }
 
-  function note(fact: Fact, slot: number): void {
-    let bitmap = facts.get(fact)
-    if (!bitmap) {
-      const index = freeBitmaps.pop()
-      assert(index !== undefined, 'a bitmap is free')
-      bitmap = { index, bits: core.bitmap(index), hosts: 0 }
-      facts.set(fact, bitmap)
-    }
-    bitmap.hosts++
-    setBit(bitmap.bits, slot)
-  }
-
-  function forget(fact: Fact, slot: number): void {
-    const bitmap = facts.get(fact)
-    assert(bitmap, 'a known fact has a bitmap')
-    clearBit(bitmap.bits, slot)
-    bitmap.hosts--
-    if (bitmap.hosts > 0) return
-    facts.delete(fact)
-    freeBitmaps.push(bitmap.index)
+  function writeFacts(entry: Entry, facts: readonly Fact[]): void {
+    const had = entry.facts
+    entry.facts = facts
+    if (!memory.facts.change(entry.slot, had, facts)) grow(memory.core.hosts, memory.core.bitmaps * 2)
   }
 
   function put(cellId: string, row: HostRow, now: number): void {
     const known = entries[slotOf(cellId, row.id) ?? -1]
     const entry = known ?? admit(cellId, row)
     if (known && (known.row.host !== row.host || known.row.node !== row.node)) {
-      unname(known)
-      name(entry.slot, row)
+      names.remove(known.slot, known.row)
+      names.add(known.slot, row)
     }
     entry.row = row
     writeQuantities(entry)
@@ -147,40 +117,28 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   function admit(cellId: string, row: HostRow): Entry {
     while (entries[lowestFree]) lowestFree++
     const slot = lowestFree
-    if (slot === core.hosts) grow(core.hosts * 2, core.bitmaps)
+    if (slot === memory.core.hosts) grow(memory.core.hosts * 2, memory.core.bitmaps)
     const entry: Entry = { slot, cell_id: cellId, row, taken: NOTHING, facts: [] }
     entries[slot] = entry
     size++
     const ofCell = slots.get(cellId) ?? new Map<number, number>()
     slots.set(cellId, ofCell.set(row.id, slot))
-    setBit(present, slot)
-    name(slot, row)
+    setBit(memory.present, slot)
+    names.add(slot, row)
     return entry
-  }
-
-  function name(slot: number, row: HostRow): void {
-    byHost.set(row.host, (byHost.get(row.host) ?? new Set()).add(slot))
-    byNode.set(row.node, (byNode.get(row.node) ?? new Set()).add(slot))
-  }
-
-  function unname({ slot, row }: Entry): void {
-    for (const [index, key] of [[byHost, row.host], [byNode, row.node]] as const) {
-      const of = index.get(key)
-      of?.delete(slot)
-      if (of?.size === 0) index.delete(key)
-    }
   }
 
   function remove(cellId: string, hostId: number): void {
     const ofCell = slots.get(cellId)
     const entry = entries[ofCell?.get(hostId) ?? -1]
     if (!ofCell || !entry) return
+    const { slot } = entry
     writeFacts(entry, [])
-    clearBit(present, entry.slot)
-    unname(entry)
-    entries[entry.slot] = undefined
-    lowestFree = Math.min(lowestFree, entry.slot)
+    clearBit(memory.present, slot)
+    names.remove(slot, entry.row)
+    entries[slot] = undefined
     size--
+    lowestFree = Math.min(lowestFree, slot)
     ofCell.delete(hostId)
     if (ofCell.size === 0) slots.delete(cellId)
   }
@@ -202,53 +160,66 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     }
   }
 
-  /** Writes a condition into the core; returns the slots it had to mark by name. */
-  function write(at: number, condition: Condition, scratch: number): readonly number[] | null {
+  /** Writes a condition into the core, one that names hosts with the help of a scratch bitmap. */
+  function write(at: number, condition: Condition, marks: Marks): void {
+    const { core, facts } = memory
     switch (condition.kind) {
       case 'has':
-        core.setCondition(at, HAS, facts.get(condition.fact)?.index ?? EMPTY, 0)
-        return null
+        return core.setCondition(at, HAS, facts.indexOf(condition.fact) ?? EMPTY, 0)
       case 'at_least':
-        core.setCondition(at, AT_LEAST, columnOf(condition.quantity), condition.amount)
-        return null
-      default: {
-        assert(scratch < MAX_NAMED, `at most ${MAX_NAMED} conditions name hosts`)
-        const [index, names] =
-          condition.kind === 'node_in' ? [byNode, condition.nodes] : [byHost, condition.hosts]
-        const marked = names.flatMap((each) => [...(index.get(each) ?? [])])
-        for (const slot of marked) setBit(named[scratch] as Uint32Array, slot)
-        core.setCondition(at, condition.kind === 'host_not_in' ? HAS_NOT : HAS, NAMED + scratch, 0)
-        return marked
-      }
+        return core.setCondition(at, AT_LEAST, columnOf(condition.quantity), condition.amount)
+      case 'host_in':
+        return core.setCondition(at, HAS, mark(names.slotsOf('host', condition.hosts), marks), 0)
+      case 'host_not_in':
+        return core.setCondition(at, HAS_NOT, mark(names.slotsOf('host', condition.hosts), marks), 0)
+      case 'node_in':
+        return core.setCondition(at, HAS, mark(names.slotsOf('node', condition.nodes), marks), 0)
     }
   }
 
-  function scan({ conditions, weighings, count }: Pass): Outcome {
-    const marks: (readonly number[])[] = []
-    for (const [at, condition] of conditions.entries()) {
-      const marked = write(at, condition, marks.length)
-      if (marked) marks.push(marked)
+  /** Sets the bits of these hosts in a scratch bitmap, and answers its index. */
+  function mark(marked: readonly number[], marks: Marks): number {
+    const scratch = marks.length
+    const bits = memory.named[scratch]
+    assert(bits, `at most ${MAX_NAMED} conditions name hosts`)
+    for (const slot of marked) setBit(bits, slot)
+    marks.push(marked)
+    return NAMED + scratch
+  }
+
+  function unmark(marks: Marks): void {
+    for (const [scratch, marked] of marks.entries()) {
+      for (const slot of marked) clearBit(memory.named[scratch] as Uint32Array, slot)
     }
-    for (const [at, { quantity, floor, multiplier }] of weighings.entries()) {
+  }
+
+  // This and what it calls run once per decision: counted loops, for iterators would cost as much as a thousand hosts.
+  function scan({ conditions, weighings, count }: Pass): Outcome {
+    const { core } = memory
+    const marks: Marks = []
+    for (let at = 0; at < conditions.length; at++) write(at, conditions[at] as Condition, marks)
+    for (let at = 0; at < weighings.length; at++) {
+      const { quantity, floor, multiplier } = weighings[at] as Weighing
       core.setWeigher(at, columnOf(quantity), floor ?? UNBOUNDED, multiplier)
     }
     const left = core.scan(conditions.length, weighings.length, count)
-    for (const [scratch, marked] of marks.entries()) {
-      for (const slot of marked) clearBit(named[scratch] as Uint32Array, slot)
+    if (marks.length > 0) unmark(marks)
+
+    const rejected: Rejected[] = []
+    for (let at = 0; at < conditions.length; at++) {
+      const compares = conditions[at]?.kind === 'at_least'
+      rejected.push({ hosts: core.rejected(at), best: compares ? core.nearest(at) : 0 })
     }
-    return {
-      left,
-      rejected: conditions.map(({ kind }, at) => {
-        const hosts = core.rejected(at)
-        return { hosts, best: hosts > 0 && kind === 'at_least' ? Math.max(core.nearest(at), 0) : 0 }
-      }),
-      // A single host is not weighed.
-      ranges: weighings.map((_, at) => (left > 1 ? { low: core.low(at), high: core.high(at) } : { low: 0, high: 0 })),
-      ranked: Array.from({ length: Math.min(left, count) }, (_, place) => ({
-        slot: core.rankedSlot(place),
-        weight: core.rankedWeight(place),
-      })),
+    const ranges: Range[] = []
+    // A single host is not weighed.
+    for (let at = 0; at < weighings.length; at++) {
+      ranges.push(left > 1 ? { low: core.low(at), high: core.high(at) } : NO_RANGE)
     }
+    const ranked: Outcome['ranked'][number][] = []
+    for (let place = 0; place < left && place < count; place++) {
+      ranked.push({ slot: core.rankedSlot(place), weight: core.rankedWeight(place) })
+    }
+    return { left, rejected, ranges, ranked }
   }
 
   return {
@@ -259,7 +230,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
       return slots.size
     },
     get bytes() {
-      return core.bytes
+      return memory.core.bytes
     },
     put,
     remove,
@@ -269,18 +240,20 @@ export function createFleet(options: { service_down_time: number }): Fleet {
       writeQuantities(entry)
     },
     slotOf,
-    hostIds: (cellId) => [...(slots.get(cellId)?.keys() ?? [])],
     host: entryAt,
-    quantity: (slot, quantity) => (columns[columnOf(quantity)] as Int32Array)[slot] as number,
+    quantity: (slot, quantity) => (memory.columns[columnOf(quantity)] as Int32Array)[slot] as number,
     sweep,
     scan,
   }
 }
 
-function setBit(bits: Uint32Array, slot: number): void {
-  bits[slot >>> 5] = (bits[slot >>> 5] as number) | (1 << (slot & 31))
-}
-
-function clearBit(bits: Uint32Array, slot: number): void {
-  bits[slot >>> 5] = (bits[slot >>> 5] as number) & ~(1 << (slot & 31))
+function openMemory(hosts: number, bitmaps: number): Memory {
+  const core = openCore({ hosts, columns: QUANTITIES.length, bitmaps })
+  return {
+    core,
+    columns: QUANTITIES.map((_, index) => core.column(index)),
+    present: core.bitmap(PRESENT),
+    named: Array.from({ length: MAX_NAMED }, (_, index) => core.bitmap(NAMED + index)),
+    facts: createFactBitmaps(core, FIRST_FACT),
+  }
 }

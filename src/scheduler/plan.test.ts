@@ -84,11 +84,16 @@ describe('a plan', () => {
     expect(ids(fleet, requestFor(huge, { force_host: 'host-2' }))).toEqual([2])
     expect(ids(fleet, requestFor(huge, { force_node: 'node-2' }))).toEqual([2])
     expect(ids(fleet, requestFor(huge, { force_host: 'host-1', force_node: 'node-2' }))).toEqual([])
-    expect(ids(fleet, requestFor(huge, { requested_host: 'host-2' }))).toEqual([])
-    expect(ids(fleet, requestFor({}, { requested_host: 'host-2' }))).toEqual([2])
     expect(fault(fleet, requestFor({}, { force_host: 'nobody' }))).toBe(
       'No valid host was found: 2 of 2 hosts are not the one asked for.',
     )
+  })
+
+  test('for a requested host or node asks every filter', () => {
+    const fleet = fleetOf({}, { disabled: true }, {})
+    expect(ids(fleet, requestFor({}, { requested_host: 'host-1' }))).toEqual([1])
+    expect(ids(fleet, requestFor({}, { requested_node: 'node-3' }))).toEqual([3])
+    expect(ids(fleet, requestFor({}, { requested_host: 'host-2' }))).toEqual([])
   })
 
   test('takes alternates from the cell of the winner only', () => {

@@ -1,8 +1,8 @@
 import type { PlanRequest } from '../contracts/index.ts'
-import type { Condition, Filter, Rejected } from './filters/filter.ts'
+import { type Condition, type Filter, type Rejected, type Says, verb } from './filters/filter.ts'
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
-import { MAX_RANKED, normalised, type Outcome, type Snapshot } from './snapshot.ts'
+import { MAX_RANKED, normalised, type Outcome, type Range, type Snapshot } from './snapshot.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
 /** How an operator wants decisions made. */
@@ -45,48 +45,67 @@ const RANKED_PER_CANDIDATE = 16
  * Alternates are hosts of the winner's cell, as in Nova: a retry never moves a server to another cell.
  */
 export function plan(policy: Policy, snapshot: Snapshot, request: PlanRequest): Plan {
-  const asked = conditionsOf(policy, request)
+  const asked = questions(policy, request)
   const outcome = snapshot.scan({
-    conditions: asked.map(({ condition }) => condition),
+    conditions: asked.conditions,
     weighings: policy.weighings,
     count: hostsToRank(policy, snapshot, request),
   })
-  const rejections: PlanRejection[] = []
-  for (const [index, { filter, condition }] of asked.entries()) {
-    const rejected = outcome.rejected[index]
-    if (rejected && rejected.hosts > 0) rejections.push({ filter, condition, ...rejected })
+  return {
+    hosts: snapshot.size,
+    candidates: choose(policy, snapshot, request, outcome),
+    rejections: rejectionsOf(asked, outcome),
   }
-  return { hosts: snapshot.size, candidates: choose(policy, snapshot, request, outcome), rejections }
+}
+
+/** All conditions of a request, in the order in which a host has to pass them, and the filter that each is of. */
+interface Questions {
+  readonly filters: string[]
+  readonly conditions: Condition[]
 }
 
 /**
- * Hosts that were tried before come off first; then a host or node named by an admin replaces the filters, as in Nova.
+ * Hosts that were tried before come off first. A host or node named by an admin replaces the filters, as in Nova; a
+ * requested one still has to pass them.
  */
-function conditionsOf(policy: Policy, request: PlanRequest): { filter: string; condition: Condition }[] {
-  const asked: { filter: string; condition: Condition }[] = []
+function questions(policy: Policy, request: PlanRequest): Questions {
+  const asked: Questions = { filters: [], conditions: [] }
   const { ignore_hosts, force_host, force_node, requested_host, requested_node } = request
   if (ignore_hosts.length > 0) {
-    const says = (r: Rejected) => `${r.hosts === 1 ? 'was' : 'were'} tried before`
-    asked.push({ filter: 'ignore_hosts', condition: { kind: 'host_not_in', hosts: ignore_hosts, says } })
+    add(asked, 'ignore_hosts', { kind: 'host_not_in', hosts: ignore_hosts, says: triedBefore })
   }
-  const says = (r: Rejected) => `${r.hosts === 1 ? 'is' : 'are'} not the one asked for`
-  if (force_host !== null) {
-    asked.push({ filter: 'force_hosts', condition: { kind: 'host_in', hosts: [force_host], says } })
-  }
-  if (force_node !== null) {
-    asked.push({ filter: 'force_nodes', condition: { kind: 'node_in', nodes: [force_node], says } })
-  }
+  if (force_host !== null) add(asked, 'force_hosts', { kind: 'host_in', hosts: [force_host], says: notAskedFor })
+  if (force_node !== null) add(asked, 'force_nodes', { kind: 'node_in', nodes: [force_node], says: notAskedFor })
   if (force_host !== null || force_node !== null) return asked
+
   if (requested_host !== undefined) {
-    asked.push({ filter: 'requested_host', condition: { kind: 'host_in', hosts: [requested_host], says } })
+    add(asked, 'requested_host', { kind: 'host_in', hosts: [requested_host], says: notAskedFor })
   }
   if (requested_node !== undefined) {
-    asked.push({ filter: 'requested_node', condition: { kind: 'node_in', nodes: [requested_node], says } })
+    add(asked, 'requested_node', { kind: 'node_in', nodes: [requested_node], says: notAskedFor })
   }
   for (const filter of policy.filters) {
-    for (const condition of filter.asks(request)) asked.push({ filter: filter.name, condition })
+    for (const condition of filter.asks(request)) add(asked, filter.name, condition)
   }
   return asked
+}
+
+const triedBefore: Says = (r) => `${verb(r, 'was', 'were')} tried before`
+const notAskedFor: Says = (r) => `${verb(r, 'is', 'are')} not the one asked for`
+
+function add({ filters, conditions }: Questions, filter: string, condition: Condition): void {
+  filters.push(filter)
+  conditions.push(condition)
+}
+
+function rejectionsOf({ filters, conditions }: Questions, { rejected }: Outcome): PlanRejection[] {
+  const rejections: PlanRejection[] = []
+  for (let index = 0; index < rejected.length; index++) {
+    const { hosts, best } = rejected[index] as Rejected
+    if (hosts === 0) continue
+    rejections.push({ filter: filters[index] as string, condition: conditions[index] as Condition, hosts, best })
+  }
+  return rejections
 }
 
 function hostsToRank(policy: Policy, snapshot: Snapshot, request: PlanRequest): number {
@@ -96,21 +115,8 @@ function hostsToRank(policy: Policy, snapshot: Snapshot, request: PlanRequest): 
 }
 
 function choose(policy: Policy, snapshot: Snapshot, request: PlanRequest, outcome: Outcome): PlannedHost[] {
-  const ranked = [...outcome.ranked]
-  const [first] = ranked
-  if (!first) return []
-  const random = seededRandom(request.seed)
-  if (policy.shuffle_best_same_weighed_hosts) {
-    const differs = ranked.findIndex(({ weight }) => weight !== first.weight)
-    shuffle(ranked, differs === -1 ? ranked.length : differs, random)
-  }
-  if (policy.host_subset_size > 1) {
-    const drawn = randomBelow(Math.min(policy.host_subset_size, ranked.length), random)
-    ranked.unshift(...ranked.splice(drawn, 1))
-  }
-
   const candidates: PlannedHost[] = []
-  for (const { slot, weight } of ranked) {
+  for (const { slot, weight } of drawn(policy, outcome.ranked, request.seed)) {
     const host = snapshot.host(slot)
     if (candidates[0] && candidates[0].host.cell_id !== host.cell_id) continue
     candidates.push({ host, weight, shares: sharesOf(policy, snapshot, slot, outcome) })
@@ -119,10 +125,25 @@ function choose(policy: Policy, snapshot: Snapshot, request: PlanRequest, outcom
   return candidates
 }
 
+/** The ranking as chance has it, where the policy leaves something to chance. */
+function drawn(policy: Policy, ranked: Outcome['ranked'], seed: number): Outcome['ranked'] {
+  const { shuffle_best_same_weighed_hosts: shuffled, host_subset_size: subset } = policy
+  const [best] = ranked
+  if (!best || (!shuffled && subset === 1)) return ranked
+  const random = seededRandom(seed)
+  const order = [...ranked]
+  if (shuffled) {
+    const differs = order.findIndex(({ weight }) => weight !== best.weight)
+    shuffle(order, differs === -1 ? order.length : differs, random)
+  }
+  const winner = randomBelow(Math.min(subset, order.length), random)
+  order.unshift(...order.splice(winner, 1))
+  return order
+}
+
 function sharesOf({ weighings }: Policy, snapshot: Snapshot, slot: number, outcome: Outcome): number[] {
   return weighings.map(({ quantity, floor, multiplier }, index) => {
-    const range = outcome.ranges[index] ?? { low: 0, high: 0 }
-    return multiplier * normalised(snapshot.quantity(slot, quantity), floor, range)
+    return multiplier * normalised(snapshot.quantity(slot, quantity), floor, outcome.ranges[index] as Range)
   })
 }
 

@@ -124,7 +124,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
   return {
     plan: decide,
     start,
-    hostCount: () => replicas.reduce((sum, { cell_id }) => sum + fleet.hostIds(cell_id).length, 0),
+    hostCount: () => fleet.size,
     lag: () =>
       replicas.map(({ cell_id, read_at }) => ({
         cell_id,
