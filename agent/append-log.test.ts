@@ -20,8 +20,10 @@ interface Numbered {
 }
 
 function open(file: string, durable = false): [AppendLog<Numbered>, Replayed<Numbered>] {
-  const parse = (value: unknown): Numbered | null =>
-    typeof (value as Numbered | null)?.n === 'number' ? (value as Numbered) : null
+  const parse = (value: unknown): Numbered => {
+    if (typeof (value as Numbered | null)?.n !== 'number') throw new Error('no number')
+    return value as Numbered
+  }
   return openAppendLog({ file, durable, parse })
 }
 

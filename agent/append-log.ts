@@ -20,8 +20,8 @@ export interface AppendLog<Entry> {
 
 export interface AppendLogOptions<Entry> {
   readonly file: string
-  /** The entry that a line's JSON value stands for, or null when it is none. */
-  readonly parse: (value: unknown) => Entry | null
+  /** The entry that a line's JSON value stands for. @throws when it is none. */
+  readonly parse: (value: unknown) => Entry
   /** Whether `sync` and `rewrite` reach the disk; without, a crash of the machine may lose the last lines. */
   readonly durable: boolean
 }
@@ -129,22 +129,16 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function replay<Entry>(text: string, parse: (value: unknown) => Entry | null): Replayed<Entry> {
+function replay<Entry>(text: string, parse: (value: unknown) => Entry): Replayed<Entry> {
   const entries: Entry[] = []
   let skipped = 0
   for (const line of text.split('\n')) {
     if (line === '') continue
-    const entry = parseLine(line, parse)
-    if (entry === null) skipped++
-    else entries.push(entry)
+    try {
+      entries.push(parse(JSON.parse(line)))
+    } catch {
+      skipped++
+    }
   }
   return { entries, skipped }
-}
-
-function parseLine<Entry>(line: string, parse: (value: unknown) => Entry | null): Entry | null {
-  try {
-    return parse(JSON.parse(line))
-  } catch {
-    return null
-  }
 }

@@ -1,7 +1,6 @@
 import { type Static, Type as T } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { join } from 'node:path'
-import { type AgentCommand, CommandResult } from '../src/contracts/index.ts'
+import { type AgentCommand, CommandResult, message } from '../src/contracts/index.ts'
 import type { ProblemKind } from '../src/kernel/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import { openAppendLog } from './append-log.ts'
@@ -57,6 +56,7 @@ const Line = T.Union([
   }),
 ])
 type Line = Static<typeof Line>
+const journalLine = message('agent.journal-line', 1, Line)
 
 interface ServerRecord {
   generation: number
@@ -75,9 +75,7 @@ export interface JournalOptions {
 /** Opens `agent.journal` in the directory. @throws what the file system says. */
 export function openJournal({ directory, durable, log }: JournalOptions): Journal {
   const file = join(directory, 'agent.journal')
-  const check = TypeCompiler.Compile(Line)
-  const parse = (value: unknown): Line | null => (check.Check(value) ? value : null)
-  const [lines, { entries, skipped }] = openAppendLog<Line>({ file, durable, parse })
+  const [lines, { entries, skipped }] = openAppendLog<Line>({ file, durable, parse: journalLine.parse })
   const records: Records = new Map()
   for (const line of entries) apply(records, line)
   if (skipped > 1) log.warn({ lines: skipped }, 'the journal is damaged: lines in it could not be read')

@@ -1,7 +1,6 @@
 import { type Static, Type as T } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { join } from 'node:path'
-import { PowerState } from '../../../src/contracts/index.ts'
+import { message, PowerState } from '../../../src/contracts/index.ts'
 import { openAppendLog } from '../../append-log.ts'
 
 const FakeGuest = T.Object({
@@ -19,6 +18,7 @@ export type FakeGuest = Static<typeof FakeGuest>
 
 const Line = T.Object({ host: T.String(), server: T.String(), guest: T.Union([FakeGuest, T.Null()]) })
 type Line = Static<typeof Line>
+const guestLine = message('fake.guest-line', 1, Line)
 
 /**
  * The guests of simulated hosts. Like those of a real hypervisor they outlive the agent: kept in a directory, they are
@@ -56,10 +56,9 @@ export function openFakeGuests(directory?: string): FakeGuests {
 }
 
 function openFile(directory: string, hosts: Hosts) {
-  const check = TypeCompiler.Compile(Line)
   const [lines, { entries }] = openAppendLog<Line>({
     file: join(directory, 'fake-guests'),
-    parse: (value) => (check.Check(value) ? value : null),
+    parse: guestLine.parse,
     // Simulated guests do not outlive the machine's crash either.
     durable: false,
   })
