@@ -181,6 +181,20 @@ describe.if(has('libvirt'))('the image cache on a full disk', () => {
     expect(images.requests(image)).toBe(0)
   })
 
+  test('gives up a download when others have filled the disk meanwhile, and leaves no file', async () => {
+    const small = createImageCache({ directory: full, host: 'one', log })
+    images.hold()
+    const image = images.add(new Uint8Array(900 * 1024).fill(1), { disk_format: 'raw' })
+    const download = failure(small.base(image, GIB, NEVER))
+    await asked(image)
+    await Bun.write(join(full, 'filler'), new Uint8Array(400 * 1024))
+    images.release()
+    const error = await download
+    expect([error.kind, error.reason]).toEqual(['unavailable', 'The host has no space left for the image.'])
+    expect(await readdir(full)).toEqual(['filler'])
+    await rm(join(full, 'filler'))
+  })
+
   test('gives up a conversion that does not fit, and leaves no file', async () => {
     const small = createImageCache({ directory: full, host: 'one', log })
     const image = images.add(manyClustersInOne(64))

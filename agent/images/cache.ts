@@ -87,6 +87,8 @@ export function createImageCache(options: { directory: string; host: string; log
       if (raw === converted) await convert(downloaded, converted, signal)
       await publish(raw, pathOf(image))
       log.info({ image: image.id, ms: Math.round(performance.now() - started) }, 'cached an image')
+    } catch (error) {
+      throw isFull(error) ? noSpace(error) : error
     } finally {
       await Promise.all([downloaded, converted].map((path) => rm(path, { force: true })))
     }
@@ -161,6 +163,8 @@ async function requireSpace(directory: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory)
   if (bavail * bsize < bytes) throw noSpace(new Error(`${bytes} bytes needed, ${bavail * bsize} free`))
 }
+
+const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? '')
 
 const noSpace = (cause: unknown): DriverError =>
   new DriverError('The host has no space left for the image.', { kind: 'unavailable', cause })

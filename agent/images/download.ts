@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { ImageSource } from '../../src/contracts/index.ts'
 import { DriverError } from '../drivers/driver.ts'
+import { writeAll } from './write-all.ts'
 
 const DEADLINE_MS = 1_800_000
 /** A transfer from which nothing has come for this long is given up. */
@@ -53,10 +54,10 @@ async function store(
   let size = 0
   for await (const chunk of body) {
     progress()
-    size += chunk.length
-    if (size > image.size_bytes) throw corrupt(`more than ${image.size_bytes} bytes`)
+    if (size + chunk.length > image.size_bytes) throw corrupt(`more than ${image.size_bytes} bytes`)
     sha512.update(chunk)
-    await file.write(chunk)
+    await writeAll(file, chunk, size)
+    size += chunk.length
   }
   if (size < image.size_bytes) throw interrupted(new Error(`${size} of ${image.size_bytes} bytes`))
   const digest = sha512.digest('hex')

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { DriverError } from '../drivers/driver.ts'
+import { writeAll } from './write-all.ts'
 
 /** What a new overlay stands on. Both names go into its header, so that nothing ever guesses the format. */
 export interface OverlayBase {
@@ -35,9 +36,9 @@ export async function createOverlay(path: string, base: OverlayBase, size_bytes:
 
   const file = await open(path, 'wx', 0o600)
   try {
-    await file.write(header({ base, size_bytes, l1Entries, l1Table, refcountTable }), 0, null, 0)
-    await file.write(bigEndian(8, [refcountBlock]), 0, null, refcountTable)
-    await file.write(bigEndian(2, Array<number>(clusters).fill(1)), 0, null, refcountBlock)
+    await writeAll(file, header({ base, size_bytes, l1Entries, l1Table, refcountTable }), 0)
+    await writeAll(file, bigEndian(8, [refcountBlock]), refcountTable)
+    await writeAll(file, bigEndian(2, Array<number>(clusters).fill(1)), refcountBlock)
     // The rest are zeros: tables without entries.
     await file.truncate(clusters * CLUSTER)
   } finally {

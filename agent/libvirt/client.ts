@@ -47,7 +47,7 @@ export function createLibvirt({ uri, log, listener, clock = systemClock }: Libvi
   let connecting: Promise<Connection> | undefined
 
   function connection(): Promise<Connection> {
-    if (stop.signal.aborted) return Promise.reject(new LibvirtUnavailable('closed'))
+    if (stop.signal.aborted) return Promise.reject(new LibvirtUnavailable('the connection to libvirt was closed'))
     if (current) return Promise.resolve(current)
     connecting ??= connect().finally(() => (connecting = undefined))
     return connecting

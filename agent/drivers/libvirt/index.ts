@@ -6,6 +6,7 @@ import type { Logger } from '../../../src/platform/log/index.ts'
 import { createImageCache, QemuImgError, qemuImgVersion } from '../../images/index.ts'
 import { createLibvirt, LibvirtUnavailable } from '../../libvirt/index.ts'
 import { type Driver, DriverError } from '../driver.ts'
+import type { DomainHost } from './domain-xml.ts'
 import { asDriverErrors } from './failure.ts'
 import { diskCacheMode, guestFiles, removeInterrupted } from './guest-files.ts'
 import { createGuests } from './guests.ts'
@@ -53,7 +54,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
     const virt_type = await chooseVirtType(libvirt, facts, config)
     const { hypervisor_version, libvirt_version } = facts
     log.info({ virt_type, libvirt_version, hypervisor_version }, 'guests run on libvirt')
-    const domain_host = {
+    const domainHost: DomainHost = {
       host,
       version: manifest.version,
       virt_type,
@@ -62,7 +63,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
       disk_cache: await diskCacheMode(instances_path),
       vnc: config.vnc,
     }
-    return { slow, guests, images, instances_path, log, host: domain_host }
+    return { slow, guests, images, instances_path, log, host: domainHost }
   }
 
   return {
@@ -137,5 +138,5 @@ function asMissing(cause: unknown): DriverError {
     return new DriverError('qemu-img does not run here; Debian has it in qemu-utils', { kind: 'unavailable', cause })
   }
   const what = cause instanceof Error ? cause.message : String(cause)
-  return new DriverError(`libvirt cannot be used: ${what}`, { kind: 'unavailable', cause })
+  return new DriverError(`the libvirt driver cannot start: ${what}`, { kind: 'unavailable', cause })
 }

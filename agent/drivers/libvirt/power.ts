@@ -45,9 +45,12 @@ export async function endGuest({ slow, guests }: Pick<Power, 'slow' | 'guests'>,
 }
 
 export async function powerOn(power: Power, dom: Domain): Promise<void> {
-  const state = await power.guests.state(dom)
-  if (state === 'paused') await power.libvirt.call('domainResume', { dom })
-  else if (ended(state)) await startGuest(power, dom)
+  const { libvirt, guests } = power
+  const state = await guests.state(dom)
+  if (ended(state)) return startGuest(power, dom)
+  if (state !== 'paused') return
+  await libvirt.call('domainResume', { dom })
+  await guests.look(dom)
 }
 
 export async function powerOff(power: Power, dom: Domain, timeout_ms: number): Promise<void> {
