@@ -27,9 +27,15 @@ describe('version documents', () => {
     const { status, body } = await api.ask('GET', path, { as: null })
     expect(status).toBe(200)
     expect(body.version.id).toBe(path.includes('2.1') ? 'v2.1' : 'v2.0')
-    expect(Object.keys(body.version).sort()).toEqual(
-      ['id', 'links', 'media-types', 'min_version', 'status', 'updated', 'version'],
-    )
+    expect(Object.keys(body.version).sort()).toEqual([
+      'id',
+      'links',
+      'media-types',
+      'min_version',
+      'status',
+      'updated',
+      'version',
+    ])
   })
 })
 

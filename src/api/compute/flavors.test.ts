@@ -146,7 +146,9 @@ describe('extra specs', () => {
     expect((await api.ask('PUT', `${path}/a`, { as, body: { a: '1', b: '1' } })).status).toBe(400)
     expect((await api.ask('POST', path, { as, body: { extra_specs: { 'a/b': '1' } } })).status).toBe(400)
     expect((await api.ask('POST', path, { as, body: { extra_specs: { a: null } } })).status).toBe(400)
-    expect((await api.ask('POST', '/flavors/none/os-extra_specs', { as, body: { extra_specs: { a: '1' } } })).status).toBe(404)
+    expect(
+      (await api.ask('POST', '/flavors/none/os-extra_specs', { as, body: { extra_specs: { a: '1' } } })).status,
+    ).toBe(404)
   })
 
   test('that are misspelt are refused from 2.86 on', async () => {

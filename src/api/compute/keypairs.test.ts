@@ -70,7 +70,10 @@ describe('keypairs', () => {
   test('are listed by name, in pages from 2.35 on', async () => {
     const names = async (query: string, v: string) => {
       const { body } = await api.ask('GET', `/os-keypairs${query}`, { v })
-      return { names: body.keypairs.map((each: { keypair: { name: string } }) => each.keypair.name), links: body.keypairs_links }
+      return {
+        names: body.keypairs.map((each: { keypair: { name: string } }) => each.keypair.name),
+        links: body.keypairs_links,
+      }
     }
     expect((await names('?limit=1', '2.34')).names).toEqual(['imported', 'made', 'me@home'])
     const page = await names('?limit=2', '2.35')
@@ -82,7 +85,9 @@ describe('keypairs', () => {
 
   test('of a user are at most as many as the quota says, however many come at once', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => create({ name: `k${index}`, public_key: PUBLIC_KEY }, '2.2', 'stranger')),
+      Array.from({ length: 20 }, (_, index) =>
+        create({ name: `k${index}`, public_key: PUBLIC_KEY }, '2.2', 'stranger'),
+      ),
     )
     expect(answers.filter(({ status }) => status === 201).length).toBe(LIMIT)
     const refused = answers.filter(({ status }) => status === 403)
