@@ -82,7 +82,7 @@ export function openJournal({ directory, durable, log }: JournalOptions): Journa
   let compacted = 0
   compact()
 
-  /** The journal works without it, only longer: a full disk must not stop a host from deleting servers. */
+  /** The journal works without it, only longer. */
   function compact(): void {
     forget(records)
     try {
@@ -93,11 +93,12 @@ export function openJournal({ directory, durable, log }: JournalOptions): Journa
     compacted = lines.bytes
   }
 
-  function write(line: Line): Promise<void> {
-    lines.append(line)
+  /** What cannot be written holds for as long as the process lives. */
+  async function write(line: Line): Promise<void> {
     apply(records, line)
+    lines.append(line)
     if (lines.bytes > Math.max(COMPACT_BYTES, 2 * compacted)) compact()
-    return lines.sync()
+    await lines.sync()
   }
 
   return {

@@ -175,12 +175,17 @@ describe('a command', () => {
     expect(second.did).toEqual(['spawn'])
   })
 
-  test('has no effect when the journal cannot be written', async () => {
+  test('has no effect when the journal cannot be written, but for a destroy, which may make room', async () => {
     const { runner, driver, journal } = await start()
-    journal.close()
     const server = newId()
-    expect(await kindOf(runner.run(spawn(server)))).toBe('unavailable')
-    expect(await driver.powerState(server)).toBe('nostate')
+    await runner.run(spawn(server, 1))
+    journal.close()
+    expect(await kindOf(runner.run(powerOff(server, 2)))).toBe('unavailable')
+    expect(await driver.powerState(server)).toBe('running')
+    expect(await runner.run(destroy(server, 3))).toEqual({ power_state: 'nostate' })
+    expect(await kindOf(runner.run(spawn(server, 3)))).toBe('conflict')
+    expect(await kindOf(runner.run(spawn(server, 4)))).toBe('unavailable')
+    expect(await driver.guests()).toEqual([])
   })
 })
 

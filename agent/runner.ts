@@ -71,12 +71,16 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
     return verb === 'spawn' && generation <= journal.destroyed(server_id)
   }
 
-  /** Without its line in the journal a command has no effect: the fence must survive a crash. */
+  /**
+   * Without its line in the journal a command has no effect: the fence must survive a crash. A destroy goes on all the
+   * same, for on a full disk it is what makes room.
+   */
   async function begin(command: AgentCommand): Promise<void> {
     try {
       await journal.begin(command)
-    } catch (cause) {
-      throw unavailable('The host cannot write its journal.', cause)
+    } catch (err) {
+      if (command.verb !== 'destroy') throw unavailable('The host cannot write its journal.', err)
+      log.error({ instance: command.server_id, err }, 'the journal cannot be written')
     }
   }
 
