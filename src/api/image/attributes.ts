@@ -118,7 +118,8 @@ export function refuseLateChange(image: Image, name: string): void {
   throw forbidden(`Attribute ${name} can be only replaced for a queued image.`)
 }
 
-function refuseForeign(name: string): void {
+/** @throws {Problem} forbidden for names that are not the caller's to set */
+export function refuseForeign(name: string): void {
   if (READ_ONLY.has(name)) throw forbidden(`Attribute '${name}' is read-only.`)
   if (RESERVED.has(name)) throw forbidden(`Attribute '${name}' is reserved.`)
 }

@@ -2,7 +2,7 @@ import { type Static, Type as T } from '@sinclair/typebox'
 import type { Image, ImageFields } from '../../image/index.ts'
 import { badRequest, conflict } from '../../kernel/index.ts'
 import { validator } from '../../platform/http/index.ts'
-import { fieldsOf, hasAttribute, refuseLateChange, removeProperty, setAttribute } from './attributes.ts'
+import { fieldsOf, hasAttribute, refuseForeign, refuseLateChange, removeProperty, setAttribute } from './attributes.ts'
 
 const MAX_OPERATIONS = 256
 
@@ -26,6 +26,7 @@ export function applyPatch(image: Image, patch: Patch): ImageFields {
 
 function apply(image: Image, fields: ImageFields, operation: Patch[number]): ImageFields {
   const name = attributeName(operation.path)
+  refuseForeign(name)
   refuseLateChange(image, name)
   if (operation.op === 'remove') return removeProperty(fields, name)
   if (operation.op === 'replace' && !hasAttribute(fields, name)) throw conflict(`Property ${name} does not exist.`)
