@@ -71,7 +71,7 @@ export const options = {
     sync_power_state_interval: integer({
       default: 600,
       min: -1,
-      help: 'Seconds between two full comparisons of power states; 0 or less relies on events alone.',
+      help: 'Seconds between two full comparisons of power states; 0 is 60, less relies on events alone.',
     }),
     running_deleted_instance_action: choice(['noop', 'log', 'shutdown', 'reap'], {
       default: 'reap',
@@ -189,7 +189,7 @@ export const options = {
       aliases: ['libvirt_uri'],
     }),
     cpu_mode: choice(['host-model', 'host-passthrough', 'none'], {
-      help: 'CPU of the guests; unset is host-model under kvm, none else.',
+      help: 'CPU of the guests; unset is host-model.',
       aliases: ['libvirt_cpu_mode'],
     }),
     wait_soft_reboot_seconds: integer({
