@@ -30,7 +30,7 @@ export const options = {
     host: text({ default: hostname(), shown: '<host name>', help: 'Name under which this host reports itself.' }),
     state_path: text({
       default: ownStatePath(),
-      shown: '/var/lib/nova as root, $XDG_STATE_HOME/bunova else',
+      shown: '</var/lib/nova as root, $XDG_STATE_HOME/bunova else>',
       help: 'Directory of everything that must outlive a restart.',
     }),
     log_dir: text({ help: 'Directory of one log file per role; standard error when unset.', aliases: ['logdir'] }),
@@ -234,7 +234,12 @@ export const options = {
     }),
   },
   identity: {
-    password_hash_rounds: integer({ default: 12, min: 4, max: 31, help: 'Cost of a password hash, as a power of two.' }),
+    password_hash_rounds: integer({
+      default: 12,
+      min: 4,
+      max: 31,
+      help: 'Cost of a password hash, as a power of two.',
+    }),
     token_expiration_s: integer({ default: 3600, min: 60, help: 'Lifetime of a token, seconds.' }),
     region: text({ default: 'RegionOne', help: 'Region of the catalog.' }),
   },
