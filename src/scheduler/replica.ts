@@ -18,6 +18,8 @@ export interface Replica {
   readonly read_at: number | null
   /** Asks what has changed; resolves when the answer is in the fleet, or failed. Never rejects. */
   catchUp(): Promise<void>
+  /** Resolves when no read is under way. */
+  idle(): Promise<void>
   /** Reads these hosts again, together with others named before the reading begins. Never rejects. */
   refresh(hostIds: readonly number[]): Promise<void>
 }
@@ -113,6 +115,7 @@ export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts
     get read_at() {
       return readAt
     },
+    idle: async () => reading,
     catchUp() {
       everything = true
       return wake()

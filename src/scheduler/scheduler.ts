@@ -105,20 +105,17 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
     subscriptions.push(listening, serving)
     // Listens before it reads: a change between the two is heard.
     await listening.ready
-    await catchUpAll()
+    await Promise.all(replicas.map((replica) => replica.catchUp()))
     await serving.ready
-    background = Promise.all([keepUp(), warmUp(imagine, clock, stopping.signal)])
+    background = Promise.all([...replicas.map(keepUp), warmUp(imagine, stopping.signal)])
   }
 
-  async function keepUp(): Promise<void> {
+  /** Each cell by itself: one that does not answer holds up no other. */
+  async function keepUp(replica: Replica): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(CATCH_UP_EVERY_MS, stopping.signal)
-      if (!stopping.signal.aborted) await catchUpAll()
+      if (!stopping.signal.aborted) await replica.catchUp()
     }
-  }
-
-  async function catchUpAll(): Promise<void> {
-    await Promise.all(replicas.map((replica) => replica.catchUp()))
   }
 
   return {
@@ -134,6 +131,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
       stopping.abort()
       await Promise.all(subscriptions.map((subscription) => subscription.stop()))
       await background
+      await Promise.all(replicas.map((replica) => replica.idle()))
     },
   }
 }

@@ -31,6 +31,15 @@ interface Test {
   readonly amount: number
 }
 
+/** A weigher with the range that it found. */
+interface Scale {
+  readonly values: readonly number[]
+  readonly floor: number
+  readonly multiplier: number
+  readonly low: number
+  readonly range: number
+}
+
 /**
  * The oracle of the WASM core: the same decisions from plain arrays, one host after the other. It shares the filters'
  * conditions and the weighers' scales with the fleet, and nothing of how they are carried out. Measurements take it as
@@ -41,6 +50,8 @@ export function createTwin(options: { service_down_time: number }): Twin {
   const columns = new Map<Quantity, number[]>(QUANTITIES.map((quantity) => [quantity, []]))
   /** 1 where the fact is true of the host in that slot. */
   const facts = new Map<Fact, number[]>()
+  /** Hosts in each cell. */
+  const cells = new Map<string, number>()
 
   const column = (quantity: Quantity): number[] => columns.get(quantity) ?? []
 
@@ -68,6 +79,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
       const slot = free === -1 ? hosts.length : free
       host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0 } }
       hosts[slot] = host
+      cells.set(cellId, (cells.get(cellId) ?? 0) + 1)
     }
     host.row = row
     writeQuantities(host)
@@ -76,7 +88,9 @@ export function createTwin(options: { service_down_time: number }): Twin {
 
   function remove(cellId: string, hostId: number): void {
     const host = find(cellId, hostId)
-    if (host) hosts[host.slot] = null
+    if (!host) return
+    hosts[host.slot] = null
+    cells.set(cellId, (cells.get(cellId) ?? 0) - 1)
   }
 
   function testOf(condition: Condition): Test {
@@ -127,32 +141,29 @@ export function createTwin(options: { service_down_time: number }): Twin {
   }
 
   function rank(survivors: readonly number[], weighings: readonly Weighing[], ranges: readonly Range[], count: number) {
-    const scales = weighings.map(({ quantity, floor, multiplier }, index) => {
+    const scales = weighings.map(({ quantity, floor, multiplier }, index): Scale => {
       const { low, high } = ranges[index] as Range
-      return { values: column(quantity), floor, multiplier, low, range: high - low }
+      return { values: column(quantity), floor: floor ?? -Infinity, multiplier, low, range: high - low }
     })
     const ranked: { slot: number; weight: number }[] = []
+    let least = -Infinity
     for (const slot of survivors) {
-      let weight = 0
-      for (const { values, floor, multiplier, low, range } of scales) {
-        if (range === 0) continue
-        const value = values[slot] as number
-        weight += multiplier * (((floor !== null && value < floor ? floor : value) - low) / range)
-      }
-      if (ranked.length === count && weight <= (ranked[count - 1]?.weight as number)) continue
+      const weight = weigh(scales, slot)
+      if (ranked.length === count && weight <= least) continue
       const heavier = ranked.findLastIndex((other) => other.weight >= weight)
       ranked.splice(heavier + 1, 0, { slot, weight })
       if (ranked.length > count) ranked.pop()
+      least = (ranked.at(-1) as { weight: number }).weight
     }
     return ranked
   }
 
   return {
     get size() {
-      return hosts.filter((host) => host !== null).length
+      return cells.values().reduce((sum, count) => sum + count, 0)
     },
     get cells() {
-      return new Set(hosts.flatMap((host) => (host ? [host.cell_id] : []))).size
+      return cells.values().filter((count) => count > 0).toArray().length
     },
     put,
     remove,
@@ -168,6 +179,17 @@ export function createTwin(options: { service_down_time: number }): Twin {
     quantity: (slot, quantity) => column(quantity)[slot] as number,
     scan,
   }
+}
+
+function weigh(scales: readonly Scale[], slot: number): number {
+  let weight = 0
+  for (let index = 0; index < scales.length; index++) {
+    const { values, floor, multiplier, low, range } = scales[index] as Scale
+    if (range === 0) continue
+    const value = values[slot] as number
+    weight += multiplier * (((value < floor ? floor : value) - low) / range)
+  }
+  return weight
 }
 
 /** The index of the first test that the host does not pass; -1 for none. */
