@@ -75,12 +75,14 @@ create table ports (
   binding_host text not null default '',
   -- made by compute for a server, and so removed with it
   made_by_compute boolean not null default false,
+  -- which of the server's requested networks it answers: asked for again, the same port is found
+  request_index integer,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   revision integer not null default 0,
   unique (network_id, mac_address)
 );
-create index ports_device on ports (device_id) where device_id <> '';
+create unique index ports_device on ports (device_id, request_index) where device_id <> '';
 create index ports_project on ports (project_id);
 
 create table port_security_groups (
@@ -98,3 +100,30 @@ create table ip_allocations (
   primary key (subnet_id, ip_address)
 );
 create index ip_allocations_port on ip_allocations (port_id);
+
+-- The lowest free address of a subnet from `low` to `high`, or null. Walks up from `low` through taken addresses to the
+-- first gap: from a random place in a pool that is a step or two, however full the pool is.
+create function lowest_free_address(of_subnet uuid, low inet, high inet) returns inet
+language sql stable as $$
+  select case
+    when low > high then null
+    when not exists (select from ip_allocations where subnet_id = of_subnet and ip_address = low) then low
+    else (
+      select taken.ip_address + 1
+      from ip_allocations taken
+      where taken.subnet_id = of_subnet and taken.ip_address >= low and taken.ip_address < high
+        and not exists (
+          select from ip_allocations above
+          where above.subnet_id = of_subnet and above.ip_address = taken.ip_address + 1
+        )
+      order by taken.ip_address
+      limit 1
+    )
+  end
+$$;
+
+-- One row once the first network was made: deleted by the operator, it is not made again.
+create table network_bootstrap (
+  id boolean primary key default true check (id),
+  done_at timestamptz not null default now()
+);

@@ -1,0 +1,38 @@
+import { contains, formatAddress, type Pool, parseAddress, parseCidr, poolSize } from '../addresses.ts'
+import { invalidAddress } from '../failures.ts'
+import type { SubnetAddress } from './addresses.store.ts'
+import type { WantedAddress } from './insert.store.ts'
+
+/** A subnet as much of it as an address needs. */
+export interface AddressSubnet {
+  readonly id: string
+  readonly cidr: string
+  readonly allocation_pools: readonly Pool[]
+}
+
+/** One free address for each IP version the subnets have, from whichever subnet of that version has any left. */
+export function anyAddresses(subnets: readonly AddressSubnet[]): WantedAddress[] {
+  return ([4, 6] as const).flatMap((version) => {
+    const candidates = subnets.filter((subnet) => parseCidr(subnet.cidr)?.version === version)
+    return candidates.length === 0 ? [] : [anyAddressOf(candidates)]
+  })
+}
+
+/** A free address of one of `subnets`, the largest pool first. */
+export function anyAddressOf(subnets: readonly AddressSubnet[]): WantedAddress {
+  const pools = subnets.flatMap(({ id, allocation_pools }) => allocation_pools.map((pool) => ({ subnet_id: id, pool })))
+  return { anyOf: pools.toSorted((a, b) => (poolSize(a.pool) < poolSize(b.pool) ? 1 : -1)) }
+}
+
+/** This very address, in the subnet it belongs to. @throws {Problem} bad_request when it belongs to none of them. */
+export function certainAddress(text: string, subnets: readonly AddressSubnet[]): SubnetAddress {
+  const address = parseAddress(text)
+  const subnet = subnets.find(({ cidr }) => {
+    const range = parseCidr(cidr)
+    if (!range || !address || !contains(range, address)) return false
+    // Neither the network's own address nor its broadcast.
+    return range.last - range.first < 3n || (address.value !== range.first && address.value !== range.last)
+  })
+  if (!address || !subnet) throw invalidAddress(text)
+  return { subnet_id: subnet.id, ip_address: formatAddress(address) }
+}
