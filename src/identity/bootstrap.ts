@@ -26,8 +26,8 @@ const PROJECTS = {
 } as const
 
 /**
- * Fills an empty identity: domain Default, projects admin, demo and service, users admin and demo, the roles that policy
- * names. Does nothing where the user `admin` exists already: an operator's later changes stay.
+ * Fills an empty identity: domain Default, projects admin, demo and service, users admin and demo, the roles that
+ * policy names. Does nothing where the user `admin` exists already: an operator's later changes stay.
  * @returns whether it was this call that made them
  */
 export async function bootstrap(

@@ -20,8 +20,8 @@ const RETRY_AFTER_S = 5
 
 /**
  * @param rounds bcrypt's cost, 4 to 31, each step doubling the work (Keystone's `password_hash_rounds`, 12).
- * Bun hashes what is longer than bcrypt's 72 bytes with SHA-512 first instead of cutting it: every byte counts, but such
- * hashes cannot be exchanged with Keystone.
+ * Bun hashes what is longer than bcrypt's 72 bytes with SHA-512 first instead of cutting it: every byte counts, but
+ * such hashes cannot be exchanged with Keystone.
  */
 export function createPasswords(rounds: number): Passwords {
   const waiting: (() => void)[] = []

@@ -65,7 +65,8 @@ function credentialsOf(identity: IdentityPart): Credentials {
     case 'token':
       return { method, token: (identity.token ?? missing('token', 'identity')).id }
     case 'application_credential': {
-      const { id, name, secret, user } = identity.application_credential ?? missing('application_credential', 'identity')
+      const given = identity.application_credential ?? missing('application_credential', 'identity')
+      const { id, name, secret, user } = given
       if (id !== undefined) return { method, credential: { id }, secret }
       if (name === undefined) return missing('id or name', 'application_credential')
       return { method, credential: { name, user: inDomain(user ?? missing('user', 'it'), 'user') }, secret }

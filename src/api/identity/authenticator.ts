@@ -3,8 +3,8 @@ import type { Identity, TokenInfo } from '../../identity/index.ts'
 import type { Call } from '../../platform/http/index.ts'
 
 /**
- * Who sends a request, told by `X-Auth-Token` alone: headers such as `X-User-Id` or `X-Roles` mean nothing here. For all
- * faces.
+ * Who sends a request, told by `X-Auth-Token` alone: headers such as `X-User-Id` or `X-Roles` mean nothing here. For
+ * all faces.
  * @throws {Problem} unauthorized without a valid token
  */
 export function authenticator(identity: Identity): (call: Call) => RequestContext {

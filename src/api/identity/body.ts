@@ -57,6 +57,8 @@ export function splitAttributes<T extends object, K extends keyof T & string>(
     if ((kept as readonly string[]).includes(entry[0])) fields.push(entry)
     else if (!leftOut.includes(entry[0])) extra.push(entry)
   }
-  if (JSON.stringify(extra).length > MAX_ATTRIBUTES_LENGTH) throw badRequest('There are too many additional attributes.')
+  if (JSON.stringify(extra).length > MAX_ATTRIBUTES_LENGTH) throw tooManyAttributes()
   return { fields: Object.fromEntries(fields) as Pick<T, K>, extra: Object.fromEntries(extra) as Attributes }
 }
+
+const tooManyAttributes = () => badRequest('There are too many additional attributes.')

@@ -75,10 +75,13 @@ function differences(recorded: unknown, ours: unknown, path = ''): string[] {
   if (isObject(recorded)) {
     if (!isObject(ours)) return [`${path} is no object`]
     const surplus = Object.keys(ours).filter((key) => !(key in recorded) && !OPTIONAL.has(key))
-    const common = Object.keys(recorded).filter((key) => !LEFT_OUT.has(key) && !(OPTIONAL.has(key) && !(key in ours)))
+    const expected = Object.keys(recorded).filter((key) => key in ours || !(LEFT_OUT.has(key) || OPTIONAL.has(key)))
     return [
       ...surplus.map((key) => `${path}.${key} is surplus`),
-      ...common.flatMap((key) => (key in ours ? differences(recorded[key], ours[key], `${path}.${key}`) : [`${path}.${key} is missing`])),
+      ...expected.filter((key) => !(key in ours)).map((key) => `${path}.${key} is missing`),
+      ...expected
+        .filter((key) => key in ours)
+        .flatMap((key) => differences(recorded[key], ours[key], `${path}.${key}`)),
     ]
   }
   if (recorded === null || ours === null || typeof recorded === typeof ours) return []

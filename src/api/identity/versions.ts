@@ -1,7 +1,7 @@
 import type { Call, HttpRoute } from '../../platform/http/index.ts'
 import { openRoute } from './route.ts'
 
-/** Discovery: which versions there are and where. Clients follow the links, so they begin where the client reached us. */
+/** Discovery: which versions there are and where. Clients follow the links, which begin where they reached us. */
 export function versionRoutes(): HttpRoute[] {
   return [
     openRoute('GET', '/', (call) => ({

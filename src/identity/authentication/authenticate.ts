@@ -130,7 +130,8 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       if (proven.credential && scope.kind !== 'default') refuse()
       const methods = [...new Set([...(proven.parent?.methods ?? []), credentials.method])]
       const target = await locate(scope, proven)
-      if (scope.kind !== 'default' || target.kind === 'unscoped' || proven.credential) return issue(proven, target, methods)
+      const mayDoWithout = scope.kind === 'default' && target.kind === 'project' && !proven.credential
+      if (!mayDoWithout) return issue(proven, target, methods)
       // A default project that is gone or holds no role is no reason to refuse the login.
       return issue(proven, target, methods).catch((error: unknown) => {
         if (error instanceof Problem && error.kind === 'unauthorized') {

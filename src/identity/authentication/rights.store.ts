@@ -80,7 +80,7 @@ export interface RightsQuestion {
   readonly credential?: { readonly id: string } | undefined
 }
 
-/** All that decides about a new token, in one statement: whatever is revoked later than this snapshot has a later tick. */
+/** All that decides about a new token, in one statement: what is revoked after this snapshot has a later tick. */
 export async function readRights(sql: GlobalSql, question: RightsQuestion): Promise<Rights | undefined> {
   const { userId, scope, parent, credential } = question
   const id = 'id' in scope ? scope.id : scope.kind === 'system' ? SYSTEM_SCOPE_ID : ''

@@ -18,6 +18,11 @@ export interface NewApplicationCredential {
   readonly expires_at?: Date | null | undefined
 }
 
+export interface CredentialWithSecret {
+  readonly credential: ApplicationCredential
+  readonly secret: string
+}
+
 export interface ApplicationCredentials {
   list(userId: string, name?: string): Promise<readonly ApplicationCredential[]>
   /** @throws {Problem} not_found */
@@ -27,7 +32,7 @@ export interface ApplicationCredentials {
    * @throws {Problem} forbidden for a token without project or of a restricted credential; conflict when the name is
    *   taken; bad_request for roles that the token does not carry
    */
-  create(token: TokenInfo, input: NewApplicationCredential): Promise<{ credential: ApplicationCredential; secret: string }>
+  create(token: TokenInfo, input: NewApplicationCredential): Promise<CredentialWithSecret>
   /** Ends the tokens made with it. @throws {Problem} not_found, or forbidden for a restricted credential */
   delete(token: TokenInfo, userId: string, id: string): Promise<void>
 }
@@ -110,6 +115,6 @@ function tooMany(): Problem {
 function nameTaken(name: string): (error: unknown) => never {
   return (error) => {
     if (!isUniqueViolation(error)) throw error
-    throw conflict(`Conflict occurred attempting to store application_credential - Duplicate entry found with name ${name}.`)
+    throw conflict(`There is an application credential with the name ${name} already.`)
   }
 }

@@ -13,7 +13,10 @@ export interface Ec2Credentials {
   show(userId: string, access: string): Promise<Ec2Credential>
   /** For checking a signature. What the key may do is what its user may do in the project at that moment. */
   find(access: string): Promise<Ec2Credential | undefined>
-  /** @throws {Problem} forbidden with a token of a restricted credential; bad_request for a user without a role in the project */
+  /**
+   * @throws {Problem} forbidden with a token of a restricted credential; bad_request for a user without a role in the
+   *   project
+   */
   create(token: TokenInfo, owner: Pick<Ec2Credential, 'user_id' | 'project_id'>): Promise<Ec2Credential>
   /** @throws {Problem} not_found, or forbidden with a token of a restricted credential */
   delete(token: TokenInfo, userId: string, access: string): Promise<void>

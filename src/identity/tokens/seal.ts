@@ -10,13 +10,13 @@ export interface SealingKey {
 }
 
 /**
- * Longest token made or looked at. HTTP stacks commonly bound all headers together at 16 KiB; a token of usual names and
- * roles has some 500 characters, so only a user with scores of roles in one scope comes near.
+ * Longest token made or looked at. HTTP stacks commonly bound all headers together at 16 KiB; a token of usual names
+ * and roles has some 500 characters, so only a user with scores of roles in one scope comes near.
  */
 export const MAX_TOKEN_LENGTH = 8192
 
 export const KEY_BYTES = 32
-/** First byte of a token: the layout that follows. Tokens of another layout are unknown, and clients ask for new ones. */
+/** First byte of a token: the layout that follows. Tokens of another layout are unknown: clients ask for new ones. */
 const LAYOUT = 1
 const KEY_ID_BYTES = 4
 const NONCE_BYTES = 12

@@ -39,7 +39,7 @@ const MAINTENANCE_INTERVAL_MS = 600_000
 /** Single revoked tokens kept per user; one more ends all of the user's tokens, and the list stays bounded. */
 export const MAX_REVOKED_TOKENS_PER_USER = 4_096
 const VERIFIED_TOKENS_PER_GENERATION = 1_024
-/** Kept longer than any token lives: clocks differ, and the lifetime of tokens may have been longer before a restart. */
+/** Kept longer than any token lives: clocks differ, and before a restart tokens may have been made to live longer. */
 const KEEP_MARGIN_S = 24 * 3600
 const TOPIC = 'identity.tokens'
 
