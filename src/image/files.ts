@@ -15,8 +15,8 @@ export interface ImageFiles {
   /**
    * Takes in an image: counts, hashes and inspects it under a temporary name, and gives it its own when it is sound.
    * After a failure only the mark of `begin` is left.
-   * @throws {Problem} too_large, unsupported_media_type for content that is not `diskFormat` or unsafe, unavailable when
-   *   the disk is full, bad_request when the sender goes away
+   * @throws {Problem} too_large, unsupported_media_type for content that is unsafe or not `diskFormat`, unavailable
+   *   when the disk is full, bad_request when the sender goes away
    */
   store(id: string, body: ReadableStream<Uint8Array>, diskFormat: string): Promise<StoredBytes>
   /** Null when there is no file. */
@@ -38,9 +38,12 @@ export async function openImageFiles(directory: string, maxBytes: number): Promi
 
   return {
     async begin(id) {
-      await open(`${pathOf(id)}${PART}`, 'w', 0o640).then((file) => file.close(), (error) => {
-        throw problemOf(error)
-      })
+      await open(`${pathOf(id)}${PART}`, 'w', 0o640).then(
+        (file) => file.close(),
+        (error) => {
+          throw problemOf(error)
+        },
+      )
     },
     abandon: (id) => rm(`${pathOf(id)}${PART}`, { force: true }),
     async store(id, body, diskFormat) {
@@ -67,7 +70,9 @@ export async function openImageFiles(directory: string, maxBytes: number): Promi
     },
     async ids() {
       const names = await readdir(directory)
-      return [...new Set(names.map((name) => (name.endsWith(PART) ? name.slice(0, -PART.length) : name)))].filter(isUuid)
+      return [...new Set(names.map((name) => (name.endsWith(PART) ? name.slice(0, -PART.length) : name)))].filter(
+        isUuid,
+      )
     },
   }
 }

@@ -15,8 +15,8 @@ export interface Grants {
 }
 
 /**
- * Compute hosts have no token of the user and should not: what a host may fetch is decided where the build is, and signed
- * as `<expiry>.<hmac>`.
+ * Compute hosts have no token of the user and should not: what a host may fetch is decided where the build is, and
+ * signed as `<expiry>.<hmac>`.
  */
 export function createGrants(key: Uint8Array, clock: Clock): Grants {
   const sign = (imageId: string, expiry: number) =>

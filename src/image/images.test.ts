@@ -68,17 +68,17 @@ describe('after a crash', () => {
     return id
   }
 
-  test.each([['before the first byte', ['.part']], ['between rename and commit', ['']]])(
-    'an upload that ended %s is queued again and its file is gone',
-    async (_when, files) => {
-      const id = await leftBehind('saving', ...files)
-      const images = await open()
-      expect((await images.show(ctx, id)).status).toBe('queued')
-      expect(filesOf(id)).toEqual([])
-      await images.upload(ctx, id, bytes('whole'))
-      expect((await images.show(ctx, id)).size_bytes).toBe(5)
-    },
-  )
+  test.each([
+    ['before the first byte', ['.part']],
+    ['between rename and commit', ['']],
+  ])('an upload that ended %s is queued again and its file is gone', async (_when, files) => {
+    const id = await leftBehind('saving', ...files)
+    const images = await open()
+    expect((await images.show(ctx, id)).status).toBe('queued')
+    expect(filesOf(id)).toEqual([])
+    await images.upload(ctx, id, bytes('whole'))
+    expect((await images.show(ctx, id)).size_bytes).toBe(5)
+  })
 
   test('files of deleted images go, those of complete ones and of others stay', async () => {
     const stray = newId()
@@ -104,12 +104,15 @@ test('an upload that fails without a database is put right when the database is 
   const clock: Clock = { now: () => Date.now(), sleep: () => new Promise((resolve) => sleeps.push(resolve)) }
   const images = await open({ db: { ...databases.global, sql: broken }, clock })
   const { id } = await images.create(ctx, fields)
-  const failing = new ReadableStream<Uint8Array>({
-    pull(out) {
-      down = true
-      out.error(new Error('sender went away'))
+  const failing = new ReadableStream<Uint8Array>(
+    {
+      pull(out) {
+        down = true
+        out.error(new Error('sender went away'))
+      },
     },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
   await expect(images.upload(ctx, id, failing)).rejects.toThrow('The upload ended before the image did.')
   expect(filesOf(id)).toEqual([`${id}.part`])
   while (sleeps.length < 1) await Bun.sleep(1)
@@ -160,7 +163,8 @@ test('a permission is for one image, from one key, for an hour', () => {
   expect(grants.verify('b', grant)).toBe(false)
   expect(createGrants(Buffer.from('other'), clock).verify('a', grant)).toBe(false)
   expect(grants.verify('a', `${Number(expiry) + 1}.${mac}`)).toBe(false)
-  for (const text of ['', '.', grant.slice(0, -1), `${grant}x`, `${grant}\n`]) expect(grants.verify('a', text)).toBe(false)
+  for (const text of ['', '.', grant.slice(0, -1), `${grant}x`, `${grant}\n`])
+    expect(grants.verify('a', text)).toBe(false)
   now += 3_600_000
   expect(grants.verify('a', grant)).toBe(false)
 })

@@ -5,14 +5,7 @@ import type { Logger } from '../platform/log/index.ts'
 import { openImageFiles } from './files.ts'
 import { createGrants, GRANT_HEADER } from './grants.ts'
 import type { Image, ImageFields } from './image.ts'
-import {
-  activateImage,
-  changeImage,
-  deleteImage,
-  findImage,
-  insertImage,
-  moveStatus,
-} from './images.store.ts'
+import { activateImage, changeImage, deleteImage, findImage, insertImage, moveStatus } from './images.store.ts'
 import { type ImageQuery, listImages } from './listing.store.ts'
 import { findMember } from './members.store.ts'
 import { createMembers, type ImageMembers } from './members.ts'
@@ -166,10 +159,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     async upload(ctx, id, body) {
       const image = await visible(ctx, id)
       if (image.disk_format === null || image.container_format === null) {
-        throw new Problem(
-          'bad_request',
-          'Properties disk_format, container_format must be set prior to saving data.',
-        )
+        throw new Problem('bad_request', 'Properties disk_format, container_format must be set prior to saving data.')
       }
       const taken = () => conflict(`Image status transition from ${image.status} to saving is not allowed`)
       if (busy.has(id)) throw taken()
@@ -190,12 +180,14 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const image = await visible(ctx, id)
       if (image.status === 'active') return fileOf(image)
       if (image.status !== 'deactivated') return null
-      if (!ctx.isAdmin) throw new Problem('forbidden', 'The requested image has been deactivated. Image data download is forbidden.')
+      if (!ctx.isAdmin)
+        throw new Problem('forbidden', 'The requested image has been deactivated. Image data download is forbidden.')
       return fileOf(image)
     },
 
     async downloadGranted(id, grant) {
-      if (!grants.verify(id, grant)) throw new Problem('forbidden', 'The permission to download the image is not valid.')
+      if (!grants.verify(id, grant))
+        throw new Problem('forbidden', 'The permission to download the image is not valid.')
       const image = await findImage(db.sql, id)
       if (!image || image.status !== 'active') throw noImage(id)
       return fileOf(image)
@@ -205,7 +197,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const image = await visible(ctx, id)
       const [from, to] = deactivated ? (['active', 'deactivated'] as const) : (['deactivated', 'active'] as const)
       if (image.status === to || (await moveStatus(db.sql, id, from, to))) return
-      throw new Problem('forbidden', `Not allowed to ${deactivated ? 'deactivate' : 'reactivate'} image in status '${image.status}'`)
+      throw new Problem(
+        'forbidden',
+        `Not allowed to ${deactivated ? 'deactivate' : 'reactivate'} image in status '${image.status}'`,
+      )
     },
 
     async factsFor(ctx, id) {
@@ -218,7 +213,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const image = await findImage(db.sql, id)
       if (!image) throw noImage(id)
       const { disk_format, size_bytes, sha512 } = image
-      if (image.status !== 'active' || size_bytes === null || sha512 === null) throw conflict(`Image ${id} is not active.`)
+      if (image.status !== 'active' || size_bytes === null || sha512 === null)
+        throw conflict(`Image ${id} is not active.`)
       if (disk_format !== 'raw' && disk_format !== 'qcow2') {
         throw conflict(`No server can be built from image ${id}: its disk format is ${disk_format}.`)
       }

@@ -25,7 +25,9 @@ export type TimeComparison = 'gt' | 'gte' | 'lt' | 'lte' | 'eq' | 'neq'
 
 export interface ImageQuery {
   /** Values of which an attribute must have one. */
-  readonly anyOf: Readonly<Partial<Record<'id' | 'name' | 'status' | 'disk_format' | 'container_format', readonly string[]>>>
+  readonly anyOf: Readonly<
+    Partial<Record<'id' | 'name' | 'status' | 'disk_format' | 'container_format', readonly string[]>>
+  >
   readonly owner?: string
   readonly protected?: boolean
   readonly hidden: boolean
@@ -40,7 +42,11 @@ export interface ImageQuery {
   readonly properties: Readonly<Record<string, string>>
   readonly size_min?: number
   readonly size_max?: number
-  readonly times: readonly { readonly column: 'created_at' | 'updated_at'; readonly is: TimeComparison; readonly at: Date }[]
+  readonly times: readonly {
+    readonly column: 'created_at' | 'updated_at'
+    readonly is: TimeComparison
+    readonly at: Date
+  }[]
   readonly sort: readonly Sort[]
   readonly limit: number
   /** Id of the last image of the page before. */
@@ -103,7 +109,8 @@ function visible(sql: GlobalSql, ctx: RequestContext, query: ImageQuery): Condit
     select from image_members
     where image_id = images.id and member_id = ${ctx.projectId}
       and (${query.member_status} = 'all' or image_members.status = ${query.member_status})))`
-  const community = sql`(visibility = 'community' and ${query.visibility === 'community' || query.visibility === 'all'})`
+  const communityAsked = query.visibility === 'community' || query.visibility === 'all'
+  const community = sql`(visibility = 'community' and ${communityAsked})`
   const allowed = ctx.isAdmin
     ? sql`(visibility <> 'community' or ${own} or ${community})`
     : sql`(visibility = 'public' or ${own} or ${sharedWithMe} or ${community})`

@@ -27,7 +27,11 @@ export async function findMember(sql: GlobalSql, imageId: string, memberId: stri
 }
 
 /** @returns `exists` for a member already, `gone` where there is no such image. */
-export async function insertMember(sql: GlobalSql, imageId: string, memberId: string): Promise<Member | 'exists' | 'gone'> {
+export async function insertMember(
+  sql: GlobalSql,
+  imageId: string,
+  memberId: string,
+): Promise<Member | 'exists' | 'gone'> {
   try {
     const [member] = await sql<Member[]>`
       insert into image_members ${sql({ image_id: imageId, member_id: memberId })}

@@ -24,7 +24,8 @@ export interface ImageMembers {
 }
 
 export function createMembers({ sql }: GlobalDb): ImageMembers {
-  const noMember = (image: Image, memberId: string) => notFound(`${memberId} not found in the member list of the image ${image.id}.`)
+  const noMember = (image: Image, memberId: string) =>
+    notFound(`${memberId} not found in the member list of the image ${image.id}.`)
 
   return {
     list: (image) => listMembers(sql, image.id),
@@ -36,7 +37,10 @@ export function createMembers({ sql }: GlobalDb): ImageMembers {
     async add(image, memberId) {
       if (image.visibility !== 'shared') throw forbidden('Only shared images have members.')
       if ((await listMembers(sql, image.id)).length >= MAX_MEMBERS) {
-        throw new Problem('too_large', `The limit has been exceeded on the number of allowed image members: ${MAX_MEMBERS}.`)
+        throw new Problem(
+          'too_large',
+          `The limit has been exceeded on the number of allowed image members: ${MAX_MEMBERS}.`,
+        )
       }
       const member = await insertMember(sql, image.id, memberId)
       if (member === 'gone') throw notFound(`No image found with ID ${image.id}`)

@@ -34,8 +34,20 @@ const ATTRIBUTES: Readonly<Record<string, { readonly field: keyof ImageFields; r
 
 /** Attributes that only the service sets. */
 const READ_ONLY = new Set([
-  'id', 'status', 'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'created_at', 'updated_at',
-  'self', 'file', 'schema', 'direct_url', 'stores',
+  'id',
+  'status',
+  'size',
+  'virtual_size',
+  'checksum',
+  'os_hash_algo',
+  'os_hash_value',
+  'created_at',
+  'updated_at',
+  'self',
+  'file',
+  'schema',
+  'direct_url',
+  'stores',
 ])
 /** Names that Glance keeps for itself. */
 const RESERVED = new Set(['deleted', 'deleted_at', 'is_public', 'location', 'locations', 'properties', 'member_id'])
@@ -68,7 +80,9 @@ export function defaultFields(owner: string): ImageFields {
 /** The part of an image that callers choose. */
 export function fieldsOf(image: Image): ImageFields {
   const defaults = defaultFields(image.owner)
-  return Object.fromEntries(Object.keys(defaults).map((key) => [key, image[key as keyof ImageFields]])) as unknown as ImageFields
+  return Object.fromEntries(
+    Object.keys(defaults).map((key) => [key, image[key as keyof ImageFields]]),
+  ) as unknown as ImageFields
 }
 
 /**
@@ -85,7 +99,10 @@ export function setAttribute(fields: ImageFields, name: string, value: unknown):
   if (name === '' || name.length > MAX_NAME) throw badRequest(`A property has a name of 1 to ${MAX_NAME} characters.`)
   const properties = { ...fields.properties, [name]: property(value) as string }
   if (Object.keys(properties).length > MAX_PROPERTIES) {
-    throw new Problem('too_large', `The limit has been exceeded on the number of allowed image properties: ${MAX_PROPERTIES}.`)
+    throw new Problem(
+      'too_large',
+      `The limit has been exceeded on the number of allowed image properties: ${MAX_PROPERTIES}.`,
+    )
   }
   return { ...fields, properties }
 }

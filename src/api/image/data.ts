@@ -43,7 +43,11 @@ function bytesOf({ image, file }: Download, call: Call): Answer {
   }
   const { start, end } = range
   headers['content-range'] = `bytes ${start}-${end}/${file.size}`
-  return { status: 206, raw: file.slice(start, end + 1), headers: { ...headers, 'content-length': String(end + 1 - start) } }
+  return {
+    status: 206,
+    raw: file.slice(start, end + 1),
+    headers: { ...headers, 'content-length': String(end + 1 - start) },
+  }
 }
 
 /** A single range of RFC 9110; several, or a unit that is not bytes, are answered with everything. */

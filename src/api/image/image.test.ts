@@ -69,27 +69,44 @@ interface Reply {
   json: Shown & { images: Shown[]; members: Record<string, string>[]; next?: string; first: string; message: string }
 }
 
-async function ask(method: string, path: string, options: {
-  as?: string
-  body?: unknown
-  bytes?: string | Uint8Array<ArrayBuffer> | ReadableStream
-  headers?: Record<string, string>
-} = {}): Promise<Reply> {
+async function ask(
+  method: string,
+  path: string,
+  options: {
+    as?: string
+    body?: unknown
+    bytes?: string | Uint8Array<ArrayBuffer> | ReadableStream
+    headers?: Record<string, string>
+  } = {},
+): Promise<Reply> {
   const { as = 'p1', body, bytes } = options
   const type = bytes === undefined ? 'application/json' : 'application/octet-stream'
   const response = await fetch(`${server.url}/image${path}`, {
     method,
     redirect: 'manual',
-    headers: { ...(as ? { 'x-auth-token': as } : {}), 'content-type': type, accept: 'application/json', ...options.headers },
+    headers: {
+      ...(as ? { 'x-auth-token': as } : {}),
+      'content-type': type,
+      accept: 'application/json',
+      ...options.headers,
+    },
     ...(bytes !== undefined ? { body: bytes } : body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await response.text()
   const isJson = response.headers.get('content-type') === 'application/json'
-  return { status: response.status, headers: response.headers, text, json: (isJson ? JSON.parse(text) : null) as Reply['json'] }
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: (isJson ? JSON.parse(text) : null) as Reply['json'],
+  }
 }
 
 async function created(fields: Record<string, unknown> = {}, as = 'p1'): Promise<string> {
-  const reply = await ask('POST', '/v2/images', { as, body: { disk_format: 'raw', container_format: 'bare', ...fields } })
+  const reply = await ask('POST', '/v2/images', {
+    as,
+    body: { disk_format: 'raw', container_format: 'bare', ...fields },
+  })
   expect([reply.status, reply.text]).toEqual([201, reply.text])
   return reply.json.id
 }
@@ -111,22 +128,48 @@ describe('an image', () => {
     const { id } = made.json
     expect(made.headers.get('location')).toBe(`${server.url}/image/v2/images/${id}`)
     expect(made.json).toEqual({
-      id, name: 'i', status: 'queued', visibility: 'shared', protected: false, os_hidden: false, owner: 'p1',
-      disk_format: 'raw', container_format: 'bare', size: null, virtual_size: null, min_disk: 0, min_ram: 0,
-      checksum: null, os_hash_algo: null, os_hash_value: null, tags: ['a', 'b'], hw_disk_bus: 'virtio',
-      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/), updated_at: expect.any(String),
-      self: `/v2/images/${id}`, file: `/v2/images/${id}/file`, schema: '/v2/schemas/image',
+      id,
+      name: 'i',
+      status: 'queued',
+      visibility: 'shared',
+      protected: false,
+      os_hidden: false,
+      owner: 'p1',
+      disk_format: 'raw',
+      container_format: 'bare',
+      size: null,
+      virtual_size: null,
+      min_disk: 0,
+      min_ram: 0,
+      checksum: null,
+      os_hash_algo: null,
+      os_hash_value: null,
+      tags: ['a', 'b'],
+      hw_disk_bus: 'virtio',
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      updated_at: expect.any(String),
+      self: `/v2/images/${id}`,
+      file: `/v2/images/${id}/file`,
+      schema: '/v2/schemas/image',
     } as never)
 
     expect((await ask('GET', `/v2/images/${id}/file`)).status).toBe(204)
     expect((await ask('PUT', `/v2/images/${id}/file`, { bytes: 'hello' })).status).toBe(204)
     expect(await show(id)).toMatchObject({
-      status: 'active', size: 5, virtual_size: 5, checksum: '5d41402abc4b2a76b9719d911017c592', os_hash_algo: 'sha512',
+      status: 'active',
+      size: 5,
+      virtual_size: 5,
+      checksum: '5d41402abc4b2a76b9719d911017c592',
+      os_hash_algo: 'sha512',
       os_hash_value: new Bun.CryptoHasher('sha512').update('hello').digest('hex'),
     })
 
     const got = await ask('GET', `/v2/images/${id}/file`)
-    expect([got.status, got.text, got.headers.get('content-md5')]).toEqual([200, 'hello', '5d41402abc4b2a76b9719d911017c592'])
+    expect([got.status, got.text, got.headers.get('content-md5')]).toEqual([
+      200,
+      'hello',
+      '5d41402abc4b2a76b9719d911017c592',
+    ])
     expect(got.headers.get('content-type')).toBe('application/octet-stream')
     const part = await ask('GET', `/v2/images/${id}/file`, { headers: { range: 'bytes=1-2' } })
     expect([part.status, part.text, part.headers.get('content-range')]).toEqual([206, 'el', 'bytes 1-2/5'])
@@ -235,6 +278,24 @@ describe('an upload', () => {
     await isQueuedAgain(id)
   })
 
+  test('in many pieces arrives byte by byte', async () => {
+    const id = await created()
+    const content = crypto.getRandomValues(new Uint8Array(65_000))
+    const body = new ReadableStream({
+      async start(out) {
+        for (let at = 0; at < content.length; at += 1300) {
+          out.enqueue(content.subarray(at, at + 1300))
+          await Bun.sleep(0)
+        }
+        out.close()
+      },
+    })
+    expect((await ask('PUT', `/v2/images/${id}/file`, { bytes: body })).status).toBe(204)
+    const download = await fetch(`${server.url}/image/v2/images/${id}/file`, { headers: { 'x-auth-token': 'p1' } })
+    expect(Buffer.compare(await download.bytes(), content)).toBe(0)
+    expect((await show(id)).checksum).toBe(new Bun.CryptoHasher('md5').update(content).digest('hex'))
+  })
+
   test('onto a full disk is unavailable', async () => {
     const id = await created()
     const part = join(directory, `${id}.part`)
@@ -254,7 +315,10 @@ describe('an upload', () => {
       headers: { 'x-auth-token': 'p1', 'content-type': 'application/octet-stream' },
       body,
       signal: abort.signal,
-    }).then(() => 'answered', () => 'cut')
+    }).then(
+      () => 'answered',
+      () => 'cut',
+    )
     while ((await show(id)).status !== 'saving') await Bun.sleep(1)
     abort.abort()
     expect(await upload).toBe('cut')
@@ -332,7 +396,9 @@ describe('a patch', () => {
   ]
   test.each(bad)('%j is refused and nothing of it done', async (body, status) => {
     const id = await active({ name: 'kept' })
-    const operations = Array.isArray(body) ? [{ op: 'replace', path: '/name', value: 'changed' }, ...(body as unknown[])] : body
+    const operations = Array.isArray(body)
+      ? [{ op: 'replace', path: '/name', value: 'changed' }, ...(body as unknown[])]
+      : body
     expect((await patch(id, operations)).status).toBe(status)
     expect((await show(id)).name).toBe('kept')
   })
@@ -363,10 +429,14 @@ describe('others’ images', () => {
 
   test('a shared image is seen by its members, and listed once they accept', async () => {
     const id = await active({ name: 'shared-one' })
-    const listed = async (query = '') => (await ask('GET', `/v2/images?name=shared-one${query}`, { as: 'p2' })).json.images.length
+    const listed = async (query = '') =>
+      (await ask('GET', `/v2/images?name=shared-one${query}`, { as: 'p2' })).json.images.length
     const members = `/v2/images/${id}/members`
     expect((await ask('GET', members, { as: 'p2' })).status).toBe(404)
-    expect((await ask('POST', members, { body: { member: 'p2' } })).json).toMatchObject({ member_id: 'p2', status: 'pending' } as never)
+    expect((await ask('POST', members, { body: { member: 'p2' } })).json).toMatchObject({
+      member_id: 'p2',
+      status: 'pending',
+    } as never)
     expect((await ask('POST', members, { body: { member: 'p2' } })).status).toBe(409)
     await ask('POST', members, { body: { member: 'p3' } })
     expect([await listed(), await listed('&member_status=pending')]).toEqual([0, 1])
@@ -397,7 +467,10 @@ describe('others’ images', () => {
   test('nobody gets anything without a token', async () => {
     for (const path of ['/v2/images', `/v2/images/${newId()}`, `/v2/images/${newId()}/file`, '/v2/schemas/image']) {
       const reply = await ask('GET', path, { as: '' })
-      expect([reply.status, reply.headers.get('www-authenticate')]).toEqual([401, `Keystone uri="${server.url}/identity"`])
+      expect([reply.status, reply.headers.get('www-authenticate')]).toEqual([
+        401,
+        `Keystone uri="${server.url}/identity"`,
+      ])
     }
   })
 })
@@ -432,7 +505,13 @@ describe('a list', () => {
   test('is sorted by several keys, and paged without gap or repetition in any order', async () => {
     expect(await names('sort=name:asc')).toEqual([null, 'a,x', 'b'])
     expect(await names('sort_key=name&sort_dir=desc')).toEqual(['b', 'a,x', null])
-    for (const sort of ['name:asc', 'size:desc,name:asc', 'status,disk_format:asc', 'created_at', 'disk_format:desc,name']) {
+    for (const sort of [
+      'name:asc',
+      'size:desc,name:asc',
+      'status,disk_format:asc',
+      'created_at',
+      'disk_format:desc,name',
+    ]) {
       const seen: unknown[] = []
       let path: string | undefined = `/v2/images?owner=${project}&limit=1&sort=${sort}`
       while (path) {
@@ -456,9 +535,20 @@ describe('a list', () => {
 
   test('names the parameter that is wrong', async () => {
     const bad = [
-      'limit=-1', 'limit=x', 'marker=x', `marker=${newId()}`, 'sort=color', 'sort=name:up', 'visibility=secret',
-      'created_at=yesterday', 'created_at=gt:2000-13-45', 'protected=perhaps', 'member_status=x', 'size_min=1.5',
-      'sort=name&sort_key=name', Array.from({ length: 65 }, (_, index) => `p${index}=x`).join('&'),
+      'limit=-1',
+      'limit=x',
+      'marker=x',
+      `marker=${newId()}`,
+      'sort=color',
+      'sort=name:up',
+      'visibility=secret',
+      'created_at=yesterday',
+      'created_at=gt:2000-13-45',
+      'protected=perhaps',
+      'member_status=x',
+      'size_min=1.5',
+      'sort=name&sort_key=name',
+      Array.from({ length: 65 }, (_, index) => `p${index}=x`).join('&'),
     ]
     for (const query of bad) expect([query, (await ask('GET', `/v2/images?${query}`)).status]).toEqual([query, 400])
   })
@@ -469,7 +559,11 @@ describe('discovery', () => {
     const root = await ask('GET', '/', { as: '' })
     expect(root.status).toBe(300)
     const { versions } = root.json as unknown as { versions: { id: string; status: string; links: unknown }[] }
-    expect(versions[0]).toEqual({ id: 'v2.9', status: 'CURRENT', links: [{ rel: 'self', href: `${server.url}/image/v2/` }] })
+    expect(versions[0]).toEqual({
+      id: 'v2.9',
+      status: 'CURRENT',
+      links: [{ rel: 'self', href: `${server.url}/image/v2/` }],
+    })
     expect((await ask('GET', '/versions', { as: '' })).status).toBe(200)
   })
 
@@ -488,12 +582,18 @@ test('a fault is HTML for whoever does not ask for JSON, and nothing in it is ma
 })
 
 describe('a host', () => {
-  const download = (id: string, grant: string) => ask('GET', `/v2/images/${id}/file`, { as: '', headers: { [GRANT_HEADER]: grant } })
+  const download = (id: string, grant: string) =>
+    ask('GET', `/v2/images/${id}/file`, { as: '', headers: { [GRANT_HEADER]: grant } })
 
   test('gets the bytes of the image it has a permission for, and of no other', async () => {
     const [one, two] = [await active(), await active()]
     const source = await images.imageSource(one, `${server.url}/image`)
-    expect(source).toMatchObject({ id: one, disk_format: 'raw', size_bytes: 5, url: `${server.url}/image/v2/images/${one}/file` })
+    expect(source).toMatchObject({
+      id: one,
+      disk_format: 'raw',
+      size_bytes: 5,
+      url: `${server.url}/image/v2/images/${one}/file`,
+    })
     const response = await fetch(source.url, { headers: source.headers })
     expect(await response.text()).toBe('hello')
     const grant = source.headers[GRANT_HEADER]!

@@ -59,14 +59,18 @@ export function imageRoutes(images: Images, gate: Gate): HttpRoute[] {
       if (after.visibility === 'public') gate.enforce('publicize_image', ctx, target)
       if (after.visibility === 'community') gate.enforce('communitize_image', ctx, target)
     }
-    if (after.owner !== before.owner && !ctx.isAdmin) throw forbidden(`You are not permitted to set the owner of an image.`)
+    if (after.owner !== before.owner && !ctx.isAdmin)
+      throw forbidden(`You are not permitted to set the owner of an image.`)
   }
 
   async function changeTags(call: Call, change: (tags: readonly string[], tag: string) => string[]): Promise<Answer> {
     const { ctx, image } = await gate.image(call, 'modify_image')
     const tag = call.params.tag!
     if (tag.length > 255) throw badRequest('A tag has at most 255 characters.')
-    await images.change(ctx, image.id, (current) => ({ ...fieldsOf(current), tags: tagList(change(current.tags, tag)) }))
+    await images.change(ctx, image.id, (current) => ({
+      ...fieldsOf(current),
+      tags: tagList(change(current.tags, tag)),
+    }))
     return { status: 204 }
   }
 

@@ -29,7 +29,8 @@ type Draft = { -readonly [K in keyof ImageQuery]: ImageQuery[K] } & {
 type Reader = (draft: Draft, value: string, name: string) => void
 
 const anyOf: Reader = (draft, value, name) => void (draft.anyOf[name as keyof Draft['anyOf']] = values(value))
-const time: Reader = (draft, value, name) => void draft.times.push(timeFilter(name as 'created_at' | 'updated_at', value))
+const time: Reader = (draft, value, name) =>
+  void draft.times.push(timeFilter(name as 'created_at' | 'updated_at', value))
 const unused: Reader = () => {}
 
 /** How each parameter is read; any other name filters by the property of that name. */
@@ -46,7 +47,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   os_hidden: (draft, value, name) => void (draft.hidden = truth(name, value)),
   checksum: (draft, value) => void (draft.md5 = value),
   os_hash_value: (draft, value) => void (draft.sha512 = value),
-  visibility: (draft, value, name) => void (draft.visibility = oneOf<Visibility | 'all'>(name, value, [...VISIBILITIES, 'all'])),
+  visibility: (draft, value, name) =>
+    void (draft.visibility = oneOf<Visibility | 'all'>(name, value, [...VISIBILITIES, 'all'])),
   member_status: (draft, value, name) =>
     void (draft.member_status = oneOf<MemberStatus | 'all'>(name, value, [...MEMBER_STATUSES, 'all'])),
   tag: (draft, value) => void draft.tags.push(value),
@@ -91,12 +93,13 @@ function sortOrder(query: URLSearchParams): Sort[] {
   if (compact !== null && keys.length + directions.length > 0) {
     throw badRequest('Old and new sorting syntax cannot be combined')
   }
-  const pairs = compact === null
-    ? keys.map((key, index) => [key, directions[index] ?? directions[0] ?? 'desc'] as const)
-    : compact.split(',').map((part) => {
-        const [key = '', direction = 'desc'] = part.trim().split(':', 2)
-        return [key, direction] as const
-      })
+  const pairs =
+    compact === null
+      ? keys.map((key, index) => [key, directions[index] ?? directions[0] ?? 'desc'] as const)
+      : compact.split(',').map((part) => {
+          const [key = '', direction = 'desc'] = part.trim().split(':', 2)
+          return [key, direction] as const
+        })
   if (pairs.length > MAX_SORT_KEYS) throw badRequest(`At most ${MAX_SORT_KEYS} sort keys are possible.`)
   return pairs.map(([key, direction]) => ({
     key: oneOf<SortKey>('sort_key', key, SORT_KEYS),
@@ -124,7 +127,8 @@ function timeFilter(column: 'created_at' | 'updated_at', text: string): ImageQue
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === value)
-  if (found === undefined) throw badRequest(`Invalid ${name} value: '${value.slice(0, 64)}'; it may be ${allowed.join(', ')}.`)
+  if (found === undefined)
+    throw badRequest(`Invalid ${name} value: '${value.slice(0, 64)}'; it may be ${allowed.join(', ')}.`)
   return found
 }
 
@@ -132,7 +136,9 @@ function truth(name: string, value: string): boolean {
   const word = value.toLowerCase()
   if (['true', '1', 'yes', 'on', 't', 'y'].includes(word)) return true
   if (['false', '0', 'no', 'off', 'f', 'n'].includes(word)) return false
-  throw badRequest(`Invalid value '${value.slice(0, 64)}' for '${name}' filter. Valid values are case sensitive 'true' or 'false'.`)
+  throw badRequest(
+    `Invalid value '${value.slice(0, 64)}' for '${name}' filter. It may be 'true' or 'false'.`,
+  )
 }
 
 function count(name: string, value: string): number {

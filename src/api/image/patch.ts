@@ -37,6 +37,7 @@ function apply(image: Image, fields: ImageFields, operation: Patch[number]): Ima
 function attributeName(pointer: string): string {
   const steps = pointer.split('/')
   if (steps.length !== 2 || steps[0] !== '') throw badRequest(`Invalid JSON pointer for this resource: '${pointer}'`)
-  if (/~(?![01])/.test(steps[1]!)) throw badRequest(`Pointer '${pointer}' contains a '~' that is not part of an escape.`)
+  if (/~(?![01])/.test(steps[1]!))
+    throw badRequest(`Pointer '${pointer}' contains a '~' that is not part of an escape.`)
   return steps[1]!.replaceAll('~1', '/').replaceAll('~0', '~')
 }

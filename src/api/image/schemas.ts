@@ -26,7 +26,11 @@ const imageSchema = {
     checksum: readOnly('md5 hash of image contents.', nullable),
     os_hash_algo: readOnly('Algorithm to calculate the os_hash_value', nullable),
     os_hash_value: readOnly('Hexdigest of the image contents using the algorithm os_hash_algo', nullable),
-    tags: { type: 'array', description: 'List of strings related to the image', items: { type: 'string', maxLength: MAX_NAME } },
+    tags: {
+      type: 'array',
+      description: 'List of strings related to the image',
+      items: { type: 'string', maxLength: MAX_NAME },
+    },
     created_at: readOnly('Date and time of image registration', 'string'),
     updated_at: readOnly('Date and time of the last image modification', 'string'),
     self: readOnly('An image self url', 'string'),
@@ -55,7 +59,10 @@ const memberSchema = {
 
 function listOf(name: string, item: object, paged: boolean): object {
   const page = { first: { type: 'string' }, next: { type: 'string' } }
-  const links = [{ rel: 'first', href: '{first}' }, { rel: 'next', href: '{next}' }]
+  const links = [
+    { rel: 'first', href: '{first}' },
+    { rel: 'next', href: '{next}' },
+  ]
   return {
     name,
     properties: { [name]: { type: 'array', items: item }, ...(paged ? page : {}), schema: { type: 'string' } },

@@ -109,7 +109,10 @@ function configFiles({ files, dirs = [] }: LoadOptions): string[] {
   const chosen = files ?? DEFAULT_FILES.filter((file) => statSync(file, { throwIfNoEntry: false }))
   const fromDirs = dirs.flatMap((dir) => {
     try {
-      return readdirSync(dir).filter((name) => name.endsWith('.conf')).sort().map((name) => join(dir, name))
+      return readdirSync(dir)
+        .filter((name) => name.endsWith('.conf'))
+        .sort()
+        .map((name) => join(dir, name))
     } catch (cause) {
       throw new ConfigError(`${dir}: ${(cause as Error).message}`, { cause })
     }

@@ -94,6 +94,9 @@ function numeric<D extends number | undefined>(word: string, form: RegExp, decla
 /** Comma separated; blanks around items and empty items do not count. */
 export function list<D extends readonly string[] | undefined = undefined>(declared: Declaration<D>) {
   return option<readonly string[], D>('list', declared, declared.default?.join(','), (value) =>
-    value.split(',').map((item) => item.trim()).filter((item) => item !== ''),
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
   )
 }

@@ -96,7 +96,11 @@ describe('qcow2', () => {
     for (const version of [2, 3]) {
       const facts = await inspect(qcow2({ version }))
       expect(facts).toEqual({
-        format: 'qcow2', virtual_size_bytes: GIB, backing_file: null, data_file: null, unsafe: [],
+        format: 'qcow2',
+        virtual_size_bytes: GIB,
+        backing_file: null,
+        data_file: null,
+        unsafe: [],
       })
       assertSafe(facts, 'qcow2')
     }
@@ -111,14 +115,25 @@ describe('qcow2', () => {
   })
 
   test('half a backing file is refused as well', async () => {
-    for (const backing of [{ offset: 1024, length: 0 }, { offset: 0, length: 11 }, { offset: 2 ** 40, length: 4e9 }]) {
+    for (const backing of [
+      { offset: 1024, length: 0 },
+      { offset: 0, length: 11 },
+      { offset: 2 ** 40, length: 4e9 },
+    ]) {
       expect(refusals(await inspect(qcow2({ backing })))).toContain('it has a backing file')
     }
   })
 
   test('an external data file is refused by its feature bit and by its name', async () => {
     expect((await inspect(qcow2({ features: 4n }))).data_file).toBe('')
-    const named = await inspect(qcow2({ extensions: [[0x6803f857, 'x'.repeat(40)], [0x44415441, '/dev/sda']] }))
+    const named = await inspect(
+      qcow2({
+        extensions: [
+          [0x6803f857, 'x'.repeat(40)],
+          [0x44415441, '/dev/sda'],
+        ],
+      }),
+    )
     expect(named.data_file).toBe('/dev/sda')
     for (const image of [qcow2({ features: 4n }), qcow2({ extensions: [[0x44415441, 'x']] })]) {
       expect(refusals(await inspect(image))).toBe('it keeps its data in another file')
@@ -262,7 +277,8 @@ test('no header makes an inspection fail, read much or believe in absurd sizes',
       expect(source.largest).toBeLessThanOrEqual(65_536)
       expect(source.total).toBeLessThan(256 * 1024)
       if (facts.unsafe.length === 0) expect(facts.virtual_size_bytes).toBeLessThanOrEqual(2 ** 50)
-      if (facts.backing_file !== null || facts.data_file !== null) expect(() => assertSafe(facts, facts.format)).toThrow()
+      if (facts.backing_file !== null || facts.data_file !== null)
+        expect(() => assertSafe(facts, facts.format)).toThrow()
     }),
     { numRuns: 500 },
   )

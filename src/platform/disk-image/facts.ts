@@ -1,18 +1,6 @@
 /** Formats that are told apart. Everything that is no other format is `raw`, as it is for QEMU. */
 export type ImageFormat =
-  | 'raw'
-  | 'qcow2'
-  | 'vmdk'
-  | 'vhd'
-  | 'vhdx'
-  | 'vdi'
-  | 'iso'
-  | 'luks'
-  | 'qcow'
-  | 'qed'
-  | 'parallels'
-  | 'bochs'
-  | 'cloop'
+  'raw' | 'qcow2' | 'vmdk' | 'vhd' | 'vhdx' | 'vdi' | 'iso' | 'luks' | 'qcow' | 'qed' | 'parallels' | 'bochs' | 'cloop'
 
 /** What an image's own bytes say about it. All of it was written by whoever made the image. */
 export interface ImageFacts {

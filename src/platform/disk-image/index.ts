@@ -12,8 +12,8 @@ const ISO_MAGIC_OFFSET = 0x8001
 /**
  * Tells from its bytes what an image is, with a few bounded reads and without ever running a tool on it.
  *
- * Nothing outside decides the format: a name or a declared format is what an attacker would lie about. See OSSA-2024-001
- * and the advisories before it: each of them is a header that made a privileged process read a file of the host.
+ * Nothing outside decides the format: a name or a declared format is what an attacker would lie about. OSSA-2024-001 and
+ * the advisories before it are each a header that made a privileged process read a file of the host.
  * @throws only what `source.read` throws
  */
 export async function inspectImage(source: ImageBytes): Promise<ImageFacts> {

@@ -20,7 +20,10 @@ export async function inspectVmdk(source: ImageBytes, start: Header): Promise<Im
 
   const stretch = await Header.read(source, start.u64(28, true) * SECTOR, descriptorBytes)
   const descriptor = parseDescriptor(stretch.latin1(0, stretch.length))
-  refuse(!SELF_CONTAINED.includes(descriptor.createType), `it is a VMDK of type '${descriptor.createType.slice(0, 32)}'`)
+  refuse(
+    !SELF_CONTAINED.includes(descriptor.createType),
+    `it is a VMDK of type '${descriptor.createType.slice(0, 32)}'`,
+  )
   refuse(descriptor.extents.length !== 1, 'it does not have exactly one extent')
   refuse(!descriptor.extents.every((extent) => OWN_EXTENT.test(extent)), 'an extent names a path')
   refuse(descriptor.parent !== null, 'it has a parent image')

@@ -1,7 +1,7 @@
 import { newRequestId } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
 import { boundedStream, readJson } from './body.ts'
-import { type Call, type Face, type HttpRoute, MAX_JSON_BODY_BYTES } from './http.ts'
+import type { Call, Face, HttpRoute } from './http.ts'
 
 /** What a call needs to know of the server it arrived at. */
 export interface Origin {
@@ -11,6 +11,8 @@ export interface Origin {
   readonly trustProxyHeaders: boolean
   /** Replaces scheme, host and prefix in links, as `[api] compute_link_prefix` does. */
   readonly linkPrefix: string | undefined
+  /** For routes that set no bound of their own. */
+  readonly maxBodyBytes: number
 }
 
 /** One request. What only some handlers look at is made when they do. */
@@ -61,7 +63,7 @@ export class HttpCall implements Call {
   }
 
   private get maxBodyBytes(): number {
-    return this.route?.maxBodyBytes ?? MAX_JSON_BODY_BYTES
+    return this.route?.maxBodyBytes ?? this.origin.maxBodyBytes
   }
 }
 

@@ -11,7 +11,7 @@ export interface Face {
   /** Path prefix without trailing slash: `/compute`, or `` for the root. */
   readonly prefix: string
   readonly routes: readonly HttpRoute[]
-  /** Old clients ask for `/servers.json`; true makes that the same as `/servers`. Names ending so lose it, as in Nova. */
+  /** Old clients ask for `/servers.json`: true makes it the same as `/servers`. Names ending so lose it, as in Nova. */
   readonly jsonSuffix?: boolean
   /** Turns any failure, a missing route included, into this API's body. Must not leak internals. */
   fault(problem: Problem, call: Call): Answer
@@ -23,7 +23,7 @@ export interface HttpRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Elysia's path syntax below the prefix: `/v2.1/servers/:id`. */
   readonly path: string
-  /** Upper bound of the body, bytes. Default `MAX_JSON_BODY_BYTES`; a stream route gives its own. */
+  /** Upper bound of the body, bytes. Default is the server's; a stream route gives its own. */
   readonly maxBodyBytes?: number
   handle(call: Call): Promise<Answer> | Answer
 }
@@ -40,7 +40,11 @@ export interface Call {
   /** `scheme://host[:port]` + the face's prefix as the client reached it; links in bodies begin with it. */
   readonly baseUrl: string
   readonly log: Logger
-  /** The body as JSON; `null` when empty. @throws {Problem} bad_request for malformed, too deep or duplicate-key JSON, too_large over the bound. */
+  /**
+   * The body as JSON; `null` when empty.
+   * @throws {Problem} bad_request for malformed, too deep or duplicate-key JSON, too_large over the bound,
+   *   unsupported_media_type for a content type that is not JSON
+   */
   json(): Promise<unknown>
   /** The body as a stream, bounded by the route's `maxBodyBytes`. */
   stream(): ReadableStream<Uint8Array>

@@ -20,15 +20,39 @@ let releaseSlow = nothing
 const routes: HttpRoute[] = [
   { method: 'GET', path: '/', handle: () => ({ status: 300, body: { versions: [] } }) },
   { method: 'GET', path: '/v2.1/servers', handle: ({ query }) => ({ status: 200, body: [...query] }) },
-  { method: 'POST', path: '/v2.1/servers', handle: async (call) => ({ status: 202, body: { got: await call.json() } }) },
-  { method: 'GET', path: '/v2.1/servers/:id', handle: ({ params, baseUrl }) => ({ status: 200, body: { ...params, baseUrl } }) },
+  {
+    method: 'POST',
+    path: '/v2.1/servers',
+    handle: async (call) => ({ status: 202, body: { got: await call.json() } }),
+  },
+  {
+    method: 'GET',
+    path: '/v2.1/servers/:id',
+    handle: ({ params, baseUrl }) => ({ status: 200, body: { ...params, baseUrl } }),
+  },
   { method: 'DELETE', path: '/v2.1/servers/:id', handle: () => ({ status: 204 }) },
   { method: 'GET', path: '/v2.1/servers/:server_id/ips', handle: ({ params }) => ({ status: 200, body: params }) },
   { method: 'POST', path: '/v2.1/servers/:id/action', handle: () => ({ status: 202 }) },
   { method: 'GET', path: '/boom', handle: () => Promise.reject(new Error('password of the database')) },
-  { method: 'GET', path: '/throw', handle: () => { throw notFound('Server x could not be found.') } },
-  { method: 'GET', path: '/lost', handle: () => { throw Object.assign(new Error('socket'), { code: 'ECONNRESET' }) } },
-  { method: 'GET', path: '/slow', handle: () => new Promise((done) => (releaseSlow = () => done({ status: 200, body: 1 }))) },
+  {
+    method: 'GET',
+    path: '/throw',
+    handle: () => {
+      throw notFound('Server x could not be found.')
+    },
+  },
+  {
+    method: 'GET',
+    path: '/lost',
+    handle: () => {
+      throw Object.assign(new Error('socket'), { code: 'ECONNRESET' })
+    },
+  },
+  {
+    method: 'GET',
+    path: '/slow',
+    handle: () => new Promise((done) => (releaseSlow = () => done({ status: 200, body: 1 }))),
+  },
   {
     method: 'PUT',
     path: '/file',
@@ -60,12 +84,13 @@ const recorder: Logger = {
   child: () => recorder,
 }
 
-const start = (extra: { trustProxyHeaders?: boolean } = {}) =>
+const start = (extra: { trustProxyHeaders?: boolean; maxBodyBytes?: number } = {}) =>
   serve({
     faces: [face, other],
     listen: { host: '127.0.0.1', port: 0 },
     logs: { role: () => recorder },
-    classify: (error) => ((error as { code?: string }).code === 'ECONNRESET' ? unavailable('Try again.', error) : undefined),
+    classify: (error) =>
+      (error as { code?: string }).code === 'ECONNRESET' ? unavailable('Try again.', error) : undefined,
     ...extra,
   })
 
@@ -95,7 +120,10 @@ describe('answers', () => {
     expect(response.headers.get('content-type')).toBe('application/json')
     expect(response.headers.get('x-openstack-request-id')).toMatch(/^req-[0-9a-f-]{36}$/)
     expect(response.headers.get('x-compute-request-id')).toBe(response.headers.get('x-openstack-request-id'))
-    expect(await response.json()).toEqual([['a', '1'], ['a', '2']])
+    expect(await response.json()).toEqual([
+      ['a', '1'],
+      ['a', '2'],
+    ])
   })
 
   test('an answer without body has no content type', async () => {
@@ -118,7 +146,14 @@ describe('answers', () => {
   })
 
   test('a trailing slash and a trailing .json are tolerated', async () => {
-    for (const path of ['', '/', '/v2.1/servers/', '/v2.1/servers.json', '/v2.1/servers/1/', '/v2.1/servers/1/ips.json']) {
+    for (const path of [
+      '',
+      '/',
+      '/v2.1/servers/',
+      '/v2.1/servers.json',
+      '/v2.1/servers/1/',
+      '/v2.1/servers/1/ips.json',
+    ]) {
       expect([path, (await ask(`/compute${path}`)).status]).toEqual([path, path.length < 2 ? 300 : 200])
     }
     expect(await (await ask('/compute/v2.1/servers/1.json')).json()).toMatchObject({ id: '1' })
@@ -158,8 +193,19 @@ describe('refusals', () => {
   test('bodies that are not strict JSON are refused', async () => {
     const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
     const bad: Body[] = [
-      '{', '{"a":1}x', "{'a':1}", '{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"a":{"b":1,"b":1}}', '"\\u0000"',
-      '"\\ud800"', '{"__proto__":1}', deep(65), new Uint8Array([0x22, 0xff, 0x22]), '"a\0b"', '\ufeff{}',
+      '{',
+      '{"a":1}x',
+      "{'a':1}",
+      '{"a":1,"a":2}',
+      '{"a":1,"\\u0061":2}',
+      '{"a":{"b":1,"b":1}}',
+      '"\\u0000"',
+      '"\\ud800"',
+      '{"__proto__":1}',
+      deep(65),
+      new Uint8Array([0x22, 0xff, 0x22]),
+      '"a\0b"',
+      '\ufeff{}',
     ]
     for (const body of bad) expect([body, (await post(body)).status]).toEqual([body, 400])
     const good = ['{"a":"{\\"a\\":1,\\"a\\":2}","b":[{"a":1},{"a":2}]}', deep(64), '"\\ud83d\\ude00"', 'null', '']
@@ -186,10 +232,20 @@ describe('refusals', () => {
   })
 })
 
+test('the bound of bodies can be set', async () => {
+  const small = await start({ maxBodyBytes: 10 })
+  const send = (body: string) => fetch(`${small.url}/compute/v2.1/servers`, { method: 'POST', body })
+  expect([(await send('"12345678"')).status, (await send('"123456789"')).status]).toEqual([202, 413])
+  await small.stop({ deadline_s: 1 })
+})
+
 describe('failures', () => {
   test('a Problem becomes the face’s fault', async () => {
     const response = await ask('/compute/throw')
-    expect([response.status, await response.json()]).toEqual([404, { fault: { message: 'Server x could not be found.' } }])
+    expect([response.status, await response.json()]).toEqual([
+      404,
+      { fault: { message: 'Server x could not be found.' } },
+    ])
   })
 
   test('an unexpected error is logged and tells the client nothing', async () => {
@@ -217,7 +273,8 @@ describe('base URL', () => {
   })
 
   test('follows X-Forwarded headers only where they are trusted', async () => {
-    const forwarded = 'Host: ctl\nX-Forwarded-Proto: https\nX-Forwarded-Host: cloud.example.org, ctl\nX-Forwarded-Prefix: /os\n'
+    const forwarded =
+      'Host: ctl\nX-Forwarded-Proto: https\nX-Forwarded-Host: cloud.example.org, ctl\nX-Forwarded-Prefix: /os\n'
     expect(await base(server, forwarded)).toBe('http://ctl/compute')
     const behindProxy = await start({ trustProxyHeaders: true })
     expect(await base(behindProxy, forwarded)).toBe('https://cloud.example.org/os/compute')
@@ -230,7 +287,9 @@ test('each request has one access line in Nova’s form', async () => {
   lines.length = 0
   await ask('/compute/v2.1/servers?limit=1')
   expect(lines).toHaveLength(1)
-  expect(lines[0]).toMatch(/^127\.0\.0\.1 "GET \/compute\/v2\.1\/servers\?limit=1" status: 200 len: 15 time: \d\.\d{4}$/)
+  expect(lines[0]).toMatch(
+    /^127\.0\.0\.1 "GET \/compute\/v2\.1\/servers\?limit=1" status: 200 len: 15 time: \d\.\d{4}$/,
+  )
 })
 
 describe('stop', () => {
@@ -248,7 +307,10 @@ describe('stop', () => {
   test('cuts what is still running at the deadline', async () => {
     const draining = await start()
     releaseSlow = nothing
-    const slow = fetch(`${draining.url}/compute/slow`).then(() => 'answered', () => 'cut')
+    const slow = fetch(`${draining.url}/compute/slow`).then(
+      () => 'answered',
+      () => 'cut',
+    )
     await until(() => releaseSlow !== nothing)
     await draining.stop({ deadline_s: 0.01 })
     expect(await slow).toBe('cut')
@@ -256,7 +318,11 @@ describe('stop', () => {
 })
 
 test('an address that is taken is named', async () => {
-  const again = serve({ faces: [face], listen: { host: '127.0.0.1', port: server.port }, logs: { role: () => silentLog } })
+  const again = serve({
+    faces: [face],
+    listen: { host: '127.0.0.1', port: server.port },
+    logs: { role: () => silentLog },
+  })
   expect(again).rejects.toThrow(`cannot listen on 127.0.0.1:${server.port}`)
 })
 

@@ -4,7 +4,7 @@ import type { Logs } from '../log/index.ts'
 import { accessLine } from './access-log.ts'
 import { responseOf } from './answer.ts'
 import { HttpCall, type Origin } from './call.ts'
-import type { Answer, Face } from './http.ts'
+import { type Answer, type Face, MAX_JSON_BODY_BYTES } from './http.ts'
 import { faceOf, missProblem, mount, ownParams, withoutJsonSuffix } from './routing.ts'
 
 export interface ServeOptions {
@@ -17,6 +17,8 @@ export interface ServeOptions {
   readonly trustProxyHeaders?: boolean
   /** Replaces scheme, host and prefix in links, by face name; see `[api] compute_link_prefix`. */
   readonly linkPrefixes?: Readonly<Record<string, string | undefined>>
+  /** Most bytes of the body of a route that sets no bound of its own. Default `MAX_JSON_BODY_BYTES`. */
+  readonly maxBodyBytes?: number
   /** Recognises errors of a layer below as a Problem, e.g. a lost database connection as `unavailable`. */
   readonly classify?: (error: unknown) => Problem | undefined
   /** One line per request at info. Default true. */
@@ -119,6 +121,7 @@ function originOf(face: Face, options: ServeOptions, listenUrl: () => string): O
     listenUrl,
     trustProxyHeaders: options.trustProxyHeaders ?? false,
     linkPrefix: options.linkPrefixes?.[face.name],
+    maxBodyBytes: options.maxBodyBytes ?? MAX_JSON_BODY_BYTES,
   }
 }
 

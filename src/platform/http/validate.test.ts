@@ -7,7 +7,10 @@ const parse = validator(
   T.Object(
     {
       keypair: T.Object(
-        { name: T.String({ minLength: 1, maxLength: 255 }), type: T.Optional(T.Union([T.Literal('ssh'), T.Literal('x509')])) },
+        {
+          name: T.String({ minLength: 1, maxLength: 255 }),
+          type: T.Optional(T.Union([T.Literal('ssh'), T.Literal('x509')])),
+        },
         { additionalProperties: false },
       ),
       count: T.Optional(T.Integer({ minimum: 1 })),
@@ -38,7 +41,7 @@ test('a surplus key is named', () => {
     'Invalid input for field/attribute keypair. Value: {"name":"k","bogus":1}. ' +
       "Additional properties are not allowed ('bogus' was unexpected)",
   )
-  expect(refusal({ keypair: { name: 'k' }, 'a/~b': 1 })).toContain("field/attribute keypair body. Value: {")
+  expect(refusal({ keypair: { name: 'k' }, 'a/~b': 1 })).toContain('field/attribute keypair body. Value: {')
   expect(refusal({ keypair: { name: 'k' }, 'a/~b': 1 })).toContain("('a/~b' was unexpected)")
 })
 

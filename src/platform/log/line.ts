@@ -15,15 +15,13 @@ const COLOURS: Readonly<Record<number, string>> = { 20: '\x1b[2m', 40: '\x1b[33m
 const RESET = '\x1b[0m'
 
 /** Fields with a place of their own in the line, or already part of it. */
-const PLACED = new Set(
-  ['@level', '@time', '@text', 'err', 'module', 'request_id', 'user_id', 'project_id', 'instance'],
-)
+const PLACED = new Set(['@level', '@time', '@text', 'err', 'module', 'request_id', 'user_id', 'project_id', 'instance'])
 
 const SECRET_KEY = /pass(word|wd)?$|passphrase|secret|token|authorization|cookie|private_?key|credential|admin_?pass/i
 /** A password within a URL, as transport_url and connection have it. */
 const SECRET_IN_URL = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@/]+@/gi
 const SECRET_IN_TEXT =
-  /(token|x-image-grant|authorization|password|admin_?pass|secret)(["']?\s*[:=]\s*["']?)(?:bearer |basic )?[^\s"',;&}]+/gi
+  /(token|image-grant|authorization|password|admin_?pass|secret)(["']?\s*[:=]\s*["']?)(?:bearer |basic )?[^\s"',;&}]+/gi
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g
 
@@ -82,7 +80,8 @@ function body(record: LogRecord): string {
 }
 
 function value(field: unknown): string {
-  if (typeof field === 'string') return /[\s"=]/.test(field) || field === '' ? JSON.stringify(plain(field)) : plain(field)
+  if (typeof field === 'string')
+    return /[\s"=]/.test(field) || field === '' ? JSON.stringify(plain(field)) : plain(field)
   if (typeof field === 'object' && field !== null) return plain(JSON.stringify(withoutSecrets(field, MAX_DEPTH)))
   return String(field)
 }
@@ -99,7 +98,10 @@ function withoutSecrets(field: unknown, depth: number): unknown {
 function stackLines(err: unknown): string[] {
   if (typeof err !== 'object' || err === null) return err === undefined ? [] : [plain(err)]
   const { stack, message } = err as { stack?: unknown; message?: unknown }
-  return String(stack ?? message ?? '').split('\n').map(plain).filter((line) => line !== '')
+  return String(stack ?? message ?? '')
+    .split('\n')
+    .map(plain)
+    .filter((line) => line !== '')
 }
 
 /** Bounded, without line breaks or terminal escapes (a name in a request must not forge a line), secrets masked. */

@@ -60,16 +60,23 @@ test('text from outside cannot forge a line or steer a terminal', () => {
 })
 
 test('a huge value costs one short line', () => {
-  const lines = written((log) => log.info({ name: 'x'.repeat(1_000_000), list: Array(10_000).fill('y') }, 'z'.repeat(1e6)))
+  const lines = written((log) =>
+    log.info({ name: 'x'.repeat(1_000_000), list: Array(10_000).fill('y') }, 'z'.repeat(1e6)),
+  )
   expect(lines[0]!.length).toBeLessThan(10_000)
 })
 
 test('secrets are masked by name at any depth, and in text', () => {
-  expect(fieldsOf({ admin_pass: 'hunter2', token: 'hunter2', user: { password: 'hunter2', list: [{ secret: 'hunter2' }] } }))
-    .toBe('admin_pass=*** token=*** user={"password":"***","list":[{"secret":"***"}]}')
+  expect(
+    fieldsOf({ admin_pass: 'hunter2', token: 'hunter2', user: { password: 'hunter2', list: [{ secret: 'hunter2' }] } }),
+  ).toBe('admin_pass=*** token=*** user={"password":"***","list":[{"secret":"***"}]}')
   const texts = [
-    'connecting to postgresql://nova:hunter2@db/nova', 'redis://:hunter2@h:6379/0', 'X-Auth-Token: hunter2',
-    '{"password": "hunter2"}', 'GET /console?token=hunter2', 'adminPass=hunter2',
+    'connecting to postgresql://nova:hunter2@db/nova',
+    'redis://:hunter2@h:6379/0',
+    'X-Auth-Token: hunter2',
+    '{"password": "hunter2"}',
+    'GET /console?token=hunter2',
+    'adminPass=hunter2',
   ]
   for (const text of texts) {
     const lines = written((log) => {

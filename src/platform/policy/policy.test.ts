@@ -101,7 +101,14 @@ test('and binds closer than or, not closer than and, whatever the expression', (
   })).e
   const javascript = (text: string) =>
     // oxlint-disable-next-line no-new-func -- the text is made of five known words
-    new Function(`return ${text.replaceAll('@', 'true').replaceAll('and', '&&').replaceAll('or', '||').replaceAll('not', '!').replace(/!(?= *(\|\||&&|\)|$))/g, 'false')}`)() as boolean
+    new Function(
+      `return ${text
+        .replaceAll('@', 'true')
+        .replaceAll('and', '&&')
+        .replaceAll('or', '||')
+        .replaceAll('not', '!')
+        .replace(/!(?= *(\|\||&&|\)|$))/g, 'false')}`,
+    )() as boolean
   const decide = (check: Check): boolean => {
     if (check.kind === 'not') return !decide(check.check)
     if (check.kind === 'and') return check.checks.every(decide)
