@@ -90,3 +90,9 @@ create table revocations (
 create index revocations_subject on revocations (subject, kind);
 create index revocations_user on revocations (user_id) where kind = 'token';
 create index revocations_expiry on revocations (expires_at);
+
+-- One row once the first users and projects were made: what the operator renames or deletes is not made again.
+create table identity_bootstrap (
+  only_row boolean primary key default true check (only_row),
+  done_at timestamptz not null default now()
+);

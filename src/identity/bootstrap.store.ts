@@ -1,9 +1,14 @@
 import type { GlobalSql, GlobalTx } from '../platform/db/index.ts'
 
-/** The id of a user by name in the default domain. */
-export async function findDefaultUser(sql: GlobalSql, name: string): Promise<string | undefined> {
-  const [row] = await sql<{ id: string }[]>`select id from users where name = ${name} and domain_id = 'default'`
-  return row?.id
+export async function isBootstrapped(sql: GlobalSql): Promise<boolean> {
+  const rows = await sql`select 1 from identity_bootstrap`
+  return rows.length > 0
+}
+
+/** False when another transaction has done it; waits for one that is at it. */
+export async function markBootstrapped(tx: GlobalTx): Promise<boolean> {
+  const { count } = await tx`insert into identity_bootstrap default values on conflict do nothing`
+  return count > 0
 }
 
 interface NamedRow extends Record<string, string | boolean | null> {

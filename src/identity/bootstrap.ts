@@ -4,7 +4,6 @@ import * as store from './bootstrap.store.ts'
 import type { Passwords } from './passwords.ts'
 import { DEFAULT_DOMAIN } from './projects/projects.ts'
 import { SYSTEM_SCOPE_ID } from './tokens/token.ts'
-import { lockClock } from './tokens/tokens.store.ts'
 
 export interface BootstrapInput {
   readonly admin_password: string
@@ -27,14 +26,14 @@ const PROJECTS = {
 
 /**
  * Fills an empty identity: domain Default, projects admin, demo and service, users admin and demo, the roles that
- * policy names. Does nothing where the user `admin` exists already: an operator's later changes stay.
+ * policy names. Done once: what an operator renames or deletes later is not made again.
  * @returns whether it was this call that made them
  */
 export async function bootstrap(
   { db, passwords }: { db: GlobalDb; passwords: Passwords },
   { admin_password, demo_password }: BootstrapInput,
 ): Promise<{ created: boolean }> {
-  if (await store.findDefaultUser(db.sql, 'admin')) return { created: false }
+  if (await store.isBootstrapped(db.sql)) return { created: false }
   const [adminHash, demoHash] = await Promise.all([
     passwords.hash(admin_password),
     demo_password === undefined ? null : passwords.hash(demo_password),
@@ -46,8 +45,7 @@ export async function bootstrap(
 
   return db.transaction(async (tx) => {
     // Of two processes that start at once, one waits here and then finds the work done.
-    await lockClock(tx)
-    if (await store.findDefaultUser(tx, 'admin')) return { created: false }
+    if (!(await store.markBootstrapped(tx))) return { created: false }
     await store.insertRoles(
       tx,
       ROLES.map((name) => ({ id: role[name], name, immutable: true })),

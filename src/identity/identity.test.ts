@@ -28,6 +28,18 @@ describe('bootstrap', () => {
     await login(identity, 'admin', ADMIN_PASSWORD, 'admin')
   })
 
+  test('is not done again after the operator has renamed or deleted what it made', async () => {
+    const { global: db, drop } = await testDatabases()
+    const renamed = await testIdentity(db)
+    const [admin, demo] = (await renamed.users.list({}, {})).items
+    await renamed.users.update(admin!.id, { name: 'root' })
+    await renamed.users.delete(demo!.id)
+    expect(await renamed.bootstrap({ admin_password: 'other' })).toEqual({ created: false })
+    expect(names(await renamed.users.list({}, {}))).toEqual(['root'])
+    await renamed.close()
+    await drop()
+  })
+
   test('is done once when two processes start together', async () => {
     const empty = await testDatabases()
     const both = await Promise.all([testIdentity(empty.global), testIdentity(empty.global)])
