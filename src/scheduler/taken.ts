@@ -26,26 +26,29 @@ export interface Taken {
 }
 
 export function createTaken(fleet: Fleet): Taken {
-  const pending = new Map<number, Decision[]>()
+  const pending = new Map<number, { decisions: Decision[]; total: Demand }>()
   let count = 0
 
   function keep(slot: number, keeps: (decision: Decision) => boolean): void {
-    const decisions = pending.get(slot)
-    if (!decisions) return
-    const kept = decisions.filter(keeps)
-    if (kept.length === decisions.length) return
-    if (kept.length > 0) pending.set(slot, kept)
+    const known = pending.get(slot)
+    if (!known) return
+    const decisions = known.decisions.filter(keeps)
+    if (decisions.length === known.decisions.length) return
+    const total = decisions.reduce(sum, NOTHING)
+    if (decisions.length > 0) pending.set(slot, { decisions, total })
     else pending.delete(slot)
-    fleet.take(slot, kept.reduce(sum, NOTHING))
+    fleet.take(slot, total)
   }
 
   return {
     add(slot, { vcpus, memory_mb, disk_gb }, now) {
       count++
-      const decisions = pending.get(slot) ?? []
-      decisions.push({ number: count, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb })
-      pending.set(slot, decisions)
-      fleet.take(slot, decisions.reduce(sum, NOTHING))
+      const { decisions, total } = pending.get(slot) ?? { decisions: [], total: NOTHING }
+      const decision = { number: count, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb }
+      decisions.push(decision)
+      const more = sum(total, decision)
+      pending.set(slot, { decisions, total: more })
+      fleet.take(slot, more)
     },
     get count() {
       return count
@@ -55,15 +58,15 @@ export function createTaken(fleet: Fleet): Taken {
       for (const slot of pending.keys()) keep(slot, ({ expires_at }) => expires_at > now)
     },
     clear() {
-      const slots = [...pending.keys()]
-      for (const slot of slots) keep(slot, () => false)
-      return slots.length > 0
+      const some = pending.size > 0
+      for (const slot of pending.keys()) keep(slot, () => false)
+      return some
     },
   }
 }
 
-const sum = (total: Demand, { vcpus, memory_mb, disk_gb }: Demand): Demand => ({
-  vcpus: total.vcpus + vcpus,
-  memory_mb: total.memory_mb + memory_mb,
-  disk_gb: total.disk_gb + disk_gb,
+const sum = (one: Demand, other: Demand): Demand => ({
+  vcpus: one.vcpus + other.vcpus,
+  memory_mb: one.memory_mb + other.memory_mb,
+  disk_gb: one.disk_gb + other.disk_gb,
 })
