@@ -1,4 +1,6 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { lock, LockHeld } from '../src/platform/lock/index.ts'
 
 /** The directory is in use by another agent of this machine. */
 export class DirectoryInUse extends Error {
@@ -6,22 +8,16 @@ export class DirectoryInUse extends Error {
 }
 
 /**
- * Holds a directory for this process alone. The lock is a socket in the kernel's abstract namespace: it goes with the
- * process, however that ends, so there is no stale one to judge.
+ * Holds a directory for this process alone; makes it when it is missing.
  * @throws {DirectoryInUse}
  */
 export function lockDirectory(directory: string): { release(): void } {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const { dev, ino } = statSync(directory)
   try {
-    const socket = Bun.listen({
-      unix: `\0bunova-agent-${dev}-${ino}`,
-      socket: { open: (client) => void client.end(), data() {} },
-    })
-    socket.unref()
-    return { release: () => socket.stop(true) }
+    return lock(join(directory, 'lock'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new DirectoryInUse(`another agent uses ${directory}; stop it, or give this one another state_path`)
+    if (!(error instanceof LockHeld)) throw error
+    const owner = error.pid === null ? 'another agent' : `the agent with process id ${error.pid}`
+    throw new DirectoryInUse(`${owner} uses ${directory}; stop it, or give this one another state_path`)
   }
 }

@@ -92,6 +92,8 @@ export interface Server {
   readonly launched_at: Date | null
   readonly terminated_at: Date | null
   readonly deleted_at: Date | null
+  /** When its host sent what `power_state` says, by the host's clock. */
+  readonly power_reported_at: Date | null
 }
 
 /** All columns but `number`, which the cell gives. */
@@ -139,4 +141,5 @@ export const SERVER_COLUMNS = [
   'launched_at',
   'terminated_at',
   'deleted_at',
+  'power_reported_at',
 ] as const satisfies readonly Exclude<keyof Server, 'number'>[]

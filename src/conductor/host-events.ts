@@ -44,7 +44,7 @@ export function listenToHosts(options: HostEventOptions): Subscription {
         flush ??= setTimeout(writeHeartbeats, HEARTBEAT_BATCH_MS)
         return
       case 'power': {
-        const task = await syncPower(cell, event.host, event.server_id, event.power_state, log)
+        const task = await syncPower(cell, event, log)
         if (task) options.ring(cell.id, task)
         return
       }
@@ -77,7 +77,7 @@ export function listenToHosts(options: HostEventOptions): Subscription {
     for (const server of await serversOnHost(cell, event.host)) placed.set(server.id, server)
     for (const guest of event.guests) {
       if (placed.has(guest.server_id)) {
-        const task = await syncPower(cell, event.host, guest.server_id, guest.power_state, log)
+        const task = await syncPower(cell, { ...event, ...guest }, log)
         if (task) options.ring(cell.id, task)
       } else await reap(event.host, guest.server_id)
     }

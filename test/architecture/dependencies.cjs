@@ -59,7 +59,7 @@ module.exports = {
       name: 'a compute host never touches the database, nor anything else of the control plane',
       severity: 'error',
       from: { path: '^agent/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/(contracts|kernel|platform/(config|bus|log|disk-image))/' },
+      to: { path: '^src/', pathNot: '^src/(contracts|kernel|platform/(config|bus|lock|log|disk-image))/' },
     },
     {
       name: 'only the composition root and tests know the agent',

@@ -274,6 +274,7 @@ export function acceptedServer(overrides: Partial<Server> = {}): Server {
     launched_at: null,
     terminated_at: null,
     deleted_at: null,
+    power_reported_at: null,
     ...overrides,
   }
 }

@@ -260,6 +260,8 @@ function runningServer(changes: Partial<Server>): Server {
     launched_at: now,
     terminated_at: null,
     deleted_at: null,
+    power_reported_at: null,
+    power_reported_at: null,
     ...changes,
   }
 }

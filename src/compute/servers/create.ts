@@ -261,6 +261,8 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       launched_at: null,
       terminated_at: null,
       deleted_at: null,
+    power_reported_at: null,
+      power_reported_at: null,
     }
   })
 }

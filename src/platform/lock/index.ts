@@ -1,0 +1,1 @@
+export { lock, LockHeld } from './lock.ts'
