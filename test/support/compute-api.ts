@@ -261,7 +261,6 @@ function runningServer(changes: Partial<Server>): Server {
     terminated_at: null,
     deleted_at: null,
     power_reported_at: null,
-    power_reported_at: null,
     ...changes,
   }
 }

@@ -261,7 +261,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       launched_at: null,
       terminated_at: null,
       deleted_at: null,
-    power_reported_at: null,
+      power_reported_at: null,
       power_reported_at: null,
     }
   })
