@@ -8,7 +8,11 @@ import type { Call } from '../../platform/http/index.ts'
  * @throws {Problem} unauthorized without a valid token
  */
 export function authenticator(identity: Identity): (call: Call) => RequestContext {
-  return (call) => identity.contextOf(tokenOf(identity, call), call.requestId)
+  return (call) => {
+    const ctx = identity.contextOf(tokenOf(identity, call), call.requestId)
+    call.caller = ctx
+    return ctx
+  }
 }
 
 /** The token of a request, read. @throws {Problem} unauthorized */

@@ -44,6 +44,7 @@ export function routeDeclarer(identity: Identity, policy: Policy): DeclareRoute 
     async handle(call: Call) {
       const token = tokenOf(identity, call)
       const ctx = identity.contextOf(token, call.requestId)
+      call.caller = ctx
       const params = call.params as Params<Path>
       authorise(policy, options.policy, ctx, options.target?.(params))
       const body = await options.handle({ call, params, ctx, token })

@@ -1,4 +1,4 @@
-import { newRequestId } from '../../kernel/index.ts'
+import { newRequestId, type RequestContext } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
 import { boundedStream, readJson } from './body.ts'
 import type { Call, Face, HttpRoute } from './http.ts'
@@ -19,6 +19,7 @@ export interface Origin {
 export class HttpCall implements Call {
   readonly requestId = newRequestId()
   #log: Logger | undefined
+  #caller: RequestContext | undefined
   #query: URLSearchParams | undefined
   #baseUrl: string | undefined
 
@@ -47,7 +48,19 @@ export class HttpCall implements Call {
   }
 
   get log(): Logger {
-    return (this.#log ??= this.origin.log.child({ request_id: this.requestId }))
+    return (this.#log ??= this.origin.log.child({
+      request_id: this.requestId,
+      ...(this.#caller ? { user_id: this.#caller.userId, project_id: this.#caller.projectId } : {}),
+    }))
+  }
+
+  get caller(): RequestContext | undefined {
+    return this.#caller
+  }
+
+  set caller(caller: RequestContext | undefined) {
+    this.#caller = caller
+    this.#log = undefined
   }
 
   get baseUrl(): string {

@@ -1,4 +1,4 @@
-import type { Problem } from '../../kernel/index.ts'
+import type { Problem, RequestContext } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
 
 /**
@@ -40,6 +40,8 @@ export interface Call {
   /** `scheme://host[:port]` + the face's prefix as the client reached it; links in bodies begin with it. */
   readonly baseUrl: string
   readonly log: Logger
+  /** Set by whoever authenticates the call; lines logged from then on name user and project. */
+  caller?: RequestContext
   /**
    * The body as JSON; `null` when empty.
    * @throws {Problem} bad_request for malformed, too deep or duplicate-key JSON, too_large over the bound,

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { notFound, Problem, unavailable } from '../../kernel/index.ts'
+import { notFound, Problem, type RequestContext, unavailable } from '../../kernel/index.ts'
 import { type LogFields, type Logger, silentLog } from '../log/index.ts'
 import { type Face, type HttpRoute, type HttpServer, serve } from './index.ts'
 
@@ -290,6 +290,30 @@ test('each request has one access line in Nova’s form', async () => {
   expect(lines[0]).toMatch(
     /^127\.0\.0\.1 "GET \/compute\/v2\.1\/servers\?limit=1" status: 200 len: 15 time: \d\.\d{4}$/,
   )
+})
+
+test('lines of a request name its caller as soon as it is known', async () => {
+  const logged: LogFields[] = []
+  const log: Logger = { ...recorder, child: (fields) => (logged.push(fields), recorder) }
+  const caller = { userId: 'u1', projectId: 'p1' } as RequestContext
+  const route: HttpRoute = {
+    method: 'GET',
+    path: '/who',
+    handle(call) {
+      call.log.info('before')
+      call.caller = caller
+      call.log.info('after')
+      return { status: 200, headers: { id: call.requestId } }
+    },
+  }
+  const named = await serve({
+    faces: [{ ...face, routes: [route] }],
+    listen: { host: '127.0.0.1', port: 0 },
+    logs: { role: () => log },
+  })
+  const request_id = (await fetch(`${named.url}/compute/who`)).headers.get('id')!
+  expect(logged).toEqual([{ request_id }, { request_id, user_id: 'u1', project_id: 'p1' }])
+  await named.stop({ deadline_s: 1 })
 })
 
 describe('stop', () => {
