@@ -6,11 +6,10 @@ export function explain(plan: Plan): Explanation {
   const rejections = plan.rejections.toSorted((left, right) => right.hosts - left.hosts)
   return {
     hosts: plan.hosts,
-    rejections: rejections.map(({ filter, condition, hosts, best }, index) => ({
-      filter,
-      hosts,
-      says: `${hosts} of ${plan.hosts}${index > 0 ? '' : plan.hosts === 1 ? ' host' : ' hosts'} ${condition.says({ hosts, best })}`,
-    })),
+    rejections: rejections.map(({ filter, condition, hosts, best }, index) => {
+      const noun = index > 0 ? '' : plan.hosts === 1 ? ' host' : ' hosts'
+      return { filter, hosts, says: `${hosts} of ${plan.hosts}${noun} ${condition.says({ hosts, best })}` }
+    }),
   }
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { fleetOf, idleHost, policyOf, requestFor } from '../../test/support/fleet.ts'
 import { enabledFilters } from './filters/index.ts'
 import { createFleet, NOTHING } from './fleet.ts'
+import { QUANTITIES } from './host.ts'
 import { plan } from './plan.ts'
 
 const zoned = policyOf({ filters: enabledFilters(['AvailabilityZoneFilter']) })
@@ -56,14 +57,12 @@ test('what was decided counts until it is taken back', () => {
   const fleet = fleetOf({ vcpus_used: 1 })
   fleet.take(0, { vcpus: 3, memory_mb: 100, disk_gb: 7 })
   const values = () =>
-    (['claimable_vcpus', 'claimable_memory_mb', 'claimable_disk_gb', 'free_ram_mb'] as const).map((each) =>
-      fleet.quantity(0, each),
-    )
-  expect(values()).toEqual([4, 8_092, 93, 8_092])
+    QUANTITIES.map((quantity) => fleet.quantity(0, quantity))
+  expect(values()).toEqual([4, 8_092, 93, 8_092, 93])
   fleet.put('cell1', idleHost(1), 0)
-  expect(values()).toEqual([5, 8_092, 93, 8_092])
+  expect(values()).toEqual([5, 8_092, 93, 8_092, 93])
   fleet.take(0, NOTHING)
-  expect(values()).toEqual([8, 8_192, 100, 8_192])
+  expect(values()).toEqual([8, 8_192, 100, 8_192, 100])
 })
 
 test('numbers beyond what a column holds are cut, not wrapped', () => {

@@ -53,7 +53,13 @@ export interface Host {
 }
 
 /** What filters compare and weighers weigh: one number per host. */
-export const QUANTITIES = ['claimable_vcpus', 'claimable_memory_mb', 'claimable_disk_gb', 'free_ram_mb'] as const
+export const QUANTITIES = [
+  'claimable_vcpus',
+  'claimable_memory_mb',
+  'claimable_disk_gb',
+  'free_ram_mb',
+  'free_disk_gb',
+] as const
 export type Quantity = (typeof QUANTITIES)[number]
 
 /**
@@ -78,8 +84,9 @@ export function quantitiesOf(row: HostRow, taken: Demand): readonly number[] {
     bounded(row.vcpus_capacity - row.vcpus_used - taken.vcpus),
     bounded(row.memory_mb_capacity - row.memory_mb_used - taken.memory_mb),
     bounded(row.disk_gb_capacity - row.disk_gb_used - taken.disk_gb),
-    // Nova's HostState.free_ram_mb: of the machine's own memory, whatever the allocation ratio.
+    // Nova's HostState.free_ram_mb and free_disk_mb: of the machine's own, whatever the allocation ratio.
     bounded(row.memory_mb - row.reserved_memory_mb - row.memory_mb_used - taken.memory_mb),
+    bounded(row.local_gb - row.reserved_disk_gb - row.disk_gb_used - taken.disk_gb),
   ]
 }
 

@@ -11,7 +11,7 @@ import { weighings } from './weighers/index.ts'
 const ALL = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
 const policy = policyOf({
   filters: enabledFilters(ALL),
-  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1 }),
+  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
 })
 
 const ids = (snapshot: Snapshot, request: PlanRequest, changes: Partial<typeof policy> = {}) =>
@@ -60,7 +60,7 @@ describe('a plan', () => {
 
   test('carries the share of each weigher, which add up to the weight', () => {
     const [best] = plan(policy, fleetOf({ memory_mb: 4_096 }, { vcpus_capacity: 16 }), requestFor()).candidates
-    expect(best).toMatchObject({ weight: 2, shares: [1, 1] })
+    expect(best).toMatchObject({ weight: 3, shares: [1, 1, 1] })
   })
 
   test('leaves the snapshot as it was', () => {

@@ -50,7 +50,7 @@ export interface Scheduler {
   plan(request: PlanRequest): PlanResult
   /** Reads the hosts, answers on the bus, follows changes. Resolves when hosts are read, or could not be. */
   start(bus: Bus): Promise<void>
-  /** For each cell how far the hosts known here may lie behind its database, in seconds; Infinity before the first read. */
+  /** By how many seconds the hosts known here may lie behind each cell's database; Infinity before the first read. */
   lag(): { cell_id: string; lag_s: number }[]
   /** Hosts known here now, up or not. */
   hostCount(): number

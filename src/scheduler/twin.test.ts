@@ -135,7 +135,7 @@ function happen(both: Both, event: ReturnType<typeof eventOf.generate>['value'])
   }
 }
 
-test('the WASM core and its twin agree on survivors, winner, order and explanation, whatever happens to the fleet', () => {
+test('the WASM core and its twin agree on survivors, winner, order and explanation, whatever happens to a fleet', () => {
   let decisions = 0
   const history = fc.array(fc.tuple(eventOf, fc.array(requestOf, { minLength: 1, maxLength: 3 })), { maxLength: 25 })
   fc.assert(
@@ -165,7 +165,7 @@ test('the WASM core and its twin agree on survivors, winner, order and explanati
 test('the WASM core and its twin agree in fleets of thousands, mixed and uniform', () => {
   const policy: Policy = {
     filters: enabledFilters(FILTERS),
-    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1 }),
+    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,
   }
@@ -212,7 +212,7 @@ test('hosts that differ by less than an f32 can tell are ranked by their exact w
       }
       const policy: Policy = {
         filters: [],
-        weighings: weighings({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu }),
+        weighings: weighings({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu, disk_weight_multiplier: 0 }),
         host_subset_size: 1,
         shuffle_best_same_weighed_hosts: false,
       }

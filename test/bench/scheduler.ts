@@ -16,7 +16,7 @@ import { weighings } from '../../src/scheduler/weighers/index.ts'
 
 const POLICY: Policy = {
   filters: enabledFilters(['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']),
-  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1 }),
+  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
   host_subset_size: 1,
   shuffle_best_same_weighed_hosts: false,
 }

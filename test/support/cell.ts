@@ -60,6 +60,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
         enabled_filters: ['ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
         ram_weight_multiplier: 1,
         cpu_weight_multiplier: 1,
+        disk_weight_multiplier: 1,
         host_subset_size: 1,
         shuffle_best_same_weighed_hosts: false,
       } as never,

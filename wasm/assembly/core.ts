@@ -26,7 +26,8 @@ export const heap: usize = __heap_base
 
 /**
  * Filters all hosts by the first `conditionCount` conditions, weighs those left by the first `weigherCount` weighers,
- * and ranks up to `count` of them (1…MAX_RANKED). Returns how many hosts are left. A single one is not weighed, as in Nova.
+ * and ranks up to `count` of them (1…MAX_RANKED). Returns how many hosts are left. As in Nova, a single one is not
+ * weighed.
  */
 export function scan(conditionCount: i32, weigherCount: i32, count: i32): i32 {
   filter(conditionCount)

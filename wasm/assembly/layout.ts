@@ -7,7 +7,7 @@
  */
 export const BLOCK: i32 = 64
 
-/** A condition, 24 bytes: i32 operation, i32 operand address, i32 amount; out: i32 rejected, i32 nearest; i32 unused. */
+/** A condition, 24 bytes: i32 operation, i32 operand address, i32 amount; out: i32 rejected, i32 nearest; 4 unused. */
 export const CONDITION_BYTES: i32 = 24
 export const HAS: i32 = 0
 export const HAS_NOT: i32 = 1

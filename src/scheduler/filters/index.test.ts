@@ -10,6 +10,6 @@ test('filters come in the order of the option, once each, by short name or by cl
 
 test('an unknown filter is refused with the names there are', () => {
   expect(() => names(['RamFilter', 'nova.scheduler.filters.RamFliter'])).toThrow(
-    '[filter_scheduler] enabled_filters: there is no RamFliter; known are AvailabilityZoneFilter, ComputeFilter,',
+    '[filter_scheduler] enabled_filters: there is no RamFliter; known are AllHostsFilter, AvailabilityZoneFilter,',
   )
 })

@@ -1,4 +1,5 @@
 import { selectByName } from '../select-by-name.ts'
+import { allHostsFilter } from './all-hosts.ts'
 import { availabilityZoneFilter } from './availability-zone.ts'
 import { computeFilter } from './compute.ts'
 import { coreFilter } from './core.ts'
@@ -7,7 +8,14 @@ import type { Filter } from './filter.ts'
 import { ramFilter } from './ram.ts'
 
 /** Every filter there is. A new one is its file and a line here. */
-const FILTERS: readonly Filter[] = [availabilityZoneFilter, computeFilter, coreFilter, ramFilter, diskFilter]
+const FILTERS: readonly Filter[] = [
+  allHostsFilter,
+  availabilityZoneFilter,
+  computeFilter,
+  coreFilter,
+  ramFilter,
+  diskFilter,
+]
 
 /**
  * The filters of `enabled_filters`, in its order. Short names and Nova's class paths both do.

@@ -4,10 +4,12 @@ import type { HostRow } from '../host.ts'
 import { plan } from '../plan.ts'
 import { type Multipliers, weighings } from './index.ts'
 
+const NONE: Multipliers = { ram_weight_multiplier: 0, cpu_weight_multiplier: 0, disk_weight_multiplier: 0 }
+
 /** Ids and weights in the order of the plan. */
 function weighed(multipliers: Partial<Multipliers>, ...hosts: Partial<HostRow>[]) {
   const policy = policyOf({
-    weighings: weighings({ ram_weight_multiplier: 0, cpu_weight_multiplier: 0, ...multipliers }),
+    weighings: weighings({ ...NONE, ...multipliers }),
   })
   const { candidates } = plan(policy, fleetOf(...hosts), requestFor({}, { count: 64 }))
   return candidates.map(({ host, weight }) => [host.row.id, weight])
@@ -47,6 +49,14 @@ test('vCPUs are weighed with the allocation ratio', () => {
   ])
 })
 
+test('free disk is the machine’s own, in whole gigabytes, less the reserve', () => {
+  const hosts = [{ local_gb: 60, reserved_disk_gb: 10, disk_gb_used: 25 }, { local_gb: 40, disk_gb_capacity: 400 }]
+  expect(weighed({ disk_weight_multiplier: 2 }, ...hosts)).toEqual([
+    [2, 2],
+    [1, 1.25],
+  ])
+})
+
 test('a negative multiplier stacks, and the multiplied weights are added', () => {
   const hosts = [
     { memory_mb: 4_096, vcpus_capacity: 2 },
@@ -80,7 +90,7 @@ test('a single host is not weighed, and hosts that have nothing weigh nothing', 
 })
 
 test.each([Number.NaN, Infinity, 1e10])('a multiplier of %p is refused by the name of its option', (multiplier) => {
-  expect(() => weighings({ ram_weight_multiplier: multiplier, cpu_weight_multiplier: 1 })).toThrow(
+  expect(() => weighings({ ...NONE, ram_weight_multiplier: multiplier })).toThrow(
     '[filter_scheduler] ram_weight_multiplier',
   )
 })

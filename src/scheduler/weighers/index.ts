@@ -1,9 +1,10 @@
 import { cpuWeigher } from './cpu.ts'
+import { diskWeigher } from './disk.ts'
 import { ramWeigher } from './ram.ts'
 import type { Weigher, Weighing } from './weigher.ts'
 
 /** Every weigher there is, in the order in which a host's weight is summed. A new one is its file and a line here. */
-const WEIGHERS = [ramWeigher, cpuWeigher] as const satisfies readonly Weigher[]
+const WEIGHERS = [ramWeigher, cpuWeigher, diskWeigher] as const satisfies readonly Weigher[]
 
 /** Beyond this a weight would lose the digits that tell two hosts apart. */
 const MULTIPLIER_LIMIT = 1e9

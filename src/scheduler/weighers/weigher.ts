@@ -1,6 +1,6 @@
 import type { Quantity } from '../host.ts'
 
-/** One number per host, normalised over the hosts that are left to 0…1 and multiplied: its part of the host's weight. */
+/** One number per host, normalised to 0…1 over the hosts that are left and multiplied: a part of the host's weight. */
 export interface Weigher {
   /** Nova's class name. */
   readonly name: string
