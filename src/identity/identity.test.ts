@@ -156,6 +156,14 @@ describe('a token', () => {
     await other.close()
   })
 
+  test('that was issued after a revocation can be exchanged', async () => {
+    const { user, project } = await member()
+    await identity.users.update(user.id, { password: 'new' })
+    const { token } = await loginAs(user, 'new', { kind: 'unscoped' })
+    const { info } = await exchange(token, { kind: 'project', project: { id: project.id } })
+    expect(info.scope.kind).toBe('project')
+  })
+
   test('can be exchanged after a role was taken and given back', async () => {
     const { user, project, role } = await member()
     const { token } = await loginAs(user, 'secret', { kind: 'unscoped' })
