@@ -121,7 +121,7 @@ describe.if(has('redis'))('the compiled agent', () => {
       await serve()
       const second = start('--compute-driver', 'fake')
       expect(await second.exited).toBe(1)
-      expect(await new Response(second.stderr).text()).toContain('another agent uses')
+      expect(await new Response(second.stderr).text()).toContain(`the agent with process id ${agent!.pid} uses`)
       agent!.kill('SIGTERM')
       expect(await agent!.exited).toBe(0)
     },

@@ -262,7 +262,6 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       terminated_at: null,
       deleted_at: null,
       power_reported_at: null,
-      power_reported_at: null,
     }
   })
 }
