@@ -34,13 +34,15 @@ export interface Tokens {
 }
 
 /** How far another process may be behind with revocations and keys when the bus does not ring. */
-export const POLL_INTERVAL_MS = 2_000
+const POLL_INTERVAL_MS = 2_000
 const MAINTENANCE_INTERVAL_MS = 600_000
 /** Single revoked tokens kept per user; one more ends all of the user's tokens, and the list stays bounded. */
 export const MAX_REVOKED_TOKENS_PER_USER = 4_096
 const VERIFIED_TOKENS_PER_GENERATION = 1_024
 /** Kept longer than any token lives: clocks differ, and before a restart tokens may have been made to live longer. */
 const KEEP_MARGIN_S = 24 * 3600
+/** Allowance for clocks of different machines. */
+const CLOCK_SKEW_S = 600
 const TOPIC = 'identity.tokens'
 
 export interface TokensOptions {
@@ -190,9 +192,6 @@ export async function createTokens({ db, clock, log, bus, lifetime_s }: TokensOp
     },
   }
 }
-
-/** Allowance for clocks of different machines. */
-const CLOCK_SKEW_S = 600
 
 /** One text for every reason, so that nobody learns which part of a token was right. */
 export function invalidToken(): Problem {
