@@ -8,7 +8,7 @@ import {
   SCHEDULER_TOPIC,
 } from '../contracts/index.ts'
 import { type Clock, unavailable } from '../kernel/index.ts'
-import type { Bus, Json, Subscription } from '../platform/bus/bus.ts'
+import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { explain } from './explanation.ts'
 import { enabledFilters } from './filters/index.ts'

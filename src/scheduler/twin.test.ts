@@ -135,7 +135,7 @@ function happen(both: Both, event: ReturnType<typeof eventOf.generate>['value'])
   }
 }
 
-test('the WASM core and its twin agree on survivors, winner, order and explanation, whatever happens to a fleet', () => {
+test('the WASM core and its twin agree on survivors, winner, order and explanation, whatever happens', () => {
   let decisions = 0
   const history = fc.array(fc.tuple(eventOf, fc.array(requestOf, { minLength: 1, maxLength: 3 })), { maxLength: 25 })
   fc.assert(
