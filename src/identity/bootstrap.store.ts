@@ -1,13 +1,13 @@
 import type { GlobalSql, GlobalTx } from '../platform/db/index.ts'
 
-export async function isBootstrapped(sql: GlobalSql): Promise<boolean> {
-  const rows = await sql`select 1 from identity_bootstrap`
-  return rows.length > 0
+export async function findBootstrap(sql: GlobalSql): Promise<{ node: string | null } | undefined> {
+  const [row] = await sql<{ node: string | null }[]>`select node from identity_bootstrap`
+  return row
 }
 
 /** False when another transaction has done it; waits for one that is at it. */
-export async function markBootstrapped(tx: GlobalTx): Promise<boolean> {
-  const { count } = await tx`insert into identity_bootstrap default values on conflict do nothing`
+export async function markBootstrapped(tx: GlobalTx, node: string | null): Promise<boolean> {
+  const { count } = await tx`insert into identity_bootstrap (node) values (${node}) on conflict do nothing`
   return count > 0
 }
 

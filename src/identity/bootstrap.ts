@@ -9,6 +9,15 @@ export interface BootstrapInput {
   readonly admin_password: string
   /** Without one, user and project `demo` are made, but nobody can log in as `demo` by password. */
   readonly demo_password?: string
+  /** Who knows these passwords. */
+  readonly node?: string
+}
+
+export interface Bootstrapped {
+  /** Whether it was this call that did it. */
+  readonly created: boolean
+  /** Of the call that did it, now or at any time before. */
+  readonly node: string | null
 }
 
 /** Those of Keystone's bootstrap, and `service` for the roles between services. */
@@ -27,13 +36,13 @@ const PROJECTS = {
 /**
  * Fills an empty identity: domain Default, projects admin, demo and service, users admin and demo, the roles that
  * policy names. Done once: what an operator renames or deletes later is not made again.
- * @returns whether it was this call that made them
  */
 export async function bootstrap(
   { db, passwords }: { db: GlobalDb; passwords: Passwords },
-  { admin_password, demo_password }: BootstrapInput,
-): Promise<{ created: boolean }> {
-  if (await store.isBootstrapped(db.sql)) return { created: false }
+  { admin_password, demo_password, node }: BootstrapInput,
+): Promise<Bootstrapped> {
+  const earlier = await store.findBootstrap(db.sql)
+  if (earlier) return { created: false, ...earlier }
   const [adminHash, demoHash] = await Promise.all([
     passwords.hash(admin_password),
     demo_password === undefined ? null : passwords.hash(demo_password),
@@ -43,9 +52,9 @@ export async function bootstrap(
   const user = idsFor(['admin', 'demo'])
   const domain_id = DEFAULT_DOMAIN
 
-  return db.transaction(async (tx) => {
+  const created = await db.transaction(async (tx) => {
     // Of two processes that start at once, one waits here and then finds the work done.
-    if (!(await store.markBootstrapped(tx))) return { created: false }
+    if (!(await store.markBootstrapped(tx, node ?? null))) return false
     await store.insertRoles(
       tx,
       ROLES.map((name) => ({ id: role[name], name, immutable: true })),
@@ -75,8 +84,9 @@ export async function bootstrap(
       { user_id: user.admin, role_id: role.admin, scope: 'system', scope_id: SYSTEM_SCOPE_ID },
       { user_id: user.demo, role_id: role.member, scope: 'project', scope_id: project.demo },
     ])
-    return { created: true }
+    return true
   })
+  return { created, ...(await store.findBootstrap(db.sql))! }
 }
 
 function idsFor<K extends string>(names: readonly K[]): Record<K, string> {

@@ -1,10 +1,10 @@
 import type { Clock, RequestContext } from '../kernel/index.ts'
-import type { Bus } from '../platform/bus/bus.ts'
+import type { Bus } from '../platform/bus/index.ts'
 import type { GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { type Assignments, createAssignments } from './assignments/assignments.ts'
 import { type Authentication, createAuthentication } from './authentication/authenticate.ts'
-import { bootstrap, type BootstrapInput } from './bootstrap.ts'
+import { bootstrap, type BootstrapInput, type Bootstrapped } from './bootstrap.ts'
 import { BUILT_IN_SERVICES, type Catalog, type CatalogService, createCatalog } from './catalog.ts'
 import { contextOf } from './context.ts'
 import {
@@ -43,7 +43,7 @@ export interface IdentityOptions {
 
 export interface Identity extends Authentication, Pick<Tokens, 'revokeToken' | 'rotateKeys'> {
   /** Fills an empty identity once; see `bootstrap`. */
-  bootstrap(input: BootstrapInput): Promise<{ created: boolean }>
+  bootstrap(input: BootstrapInput): Promise<Bootstrapped>
   /**
    * What a token says. Needs no query, so it answers while the database is away.
    * @throws {Problem} unauthorized for a token that is unknown, expired or revoked

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/index.ts'
 import { Problem } from '../../kernel/index.ts'
-import type { Bus } from '../../platform/bus/bus.ts'
+import type { Bus } from '../../platform/bus/index.ts'
 import type { GlobalDb, GlobalTx } from '../../platform/db/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { createRecentCache } from './cache.ts'
