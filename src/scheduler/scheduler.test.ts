@@ -130,6 +130,11 @@ test('a scheduler that has read no cell yet answers unavailable, not that there 
   )
 })
 
+test('without any cell there are no hosts', async () => {
+  const { scheduler } = await started()
+  expect(scheduler.plan(requestFor())).toEqual({ candidates: [], explanation: { hosts: 0, rejections: [] } })
+})
+
 test('an unknown filter stops it from being made', () => {
   const wrong = { ...config, filter_scheduler: { ...config.filter_scheduler, enabled_filters: ['NoFilter'] } }
   expect(() => createScheduler({ config: wrong, cells: [], clock: manualClock(), log })).toThrow('there is no NoFilter')

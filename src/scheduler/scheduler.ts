@@ -76,7 +76,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
   const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(policy, plan(policy, snapshot, request))
 
   function decide(request: PlanRequest): PlanResult {
-    if (replicas.every(({ read_at }) => read_at === null)) {
+    if (replicas.length > 0 && replicas.every(({ read_at }) => read_at === null)) {
       throw unavailable('The scheduler has not read the hosts yet.')
     }
     const now = clock.now()
