@@ -10,8 +10,8 @@ import { createCompute } from './compute/index.ts'
 import { createConductor, createHostCalls, type ImageSources, type Planner } from './conductor/index.ts'
 import { IMAGE_SOURCES, imageSource, imageSourceRequest, planResult, SCHEDULER_TOPIC } from './contracts/index.ts'
 import { createIdentity } from './identity/index.ts'
-import { createImages } from './image/index.ts'
-import { Problem, systemClock } from './kernel/index.ts'
+import { createImages, grantKey } from './image/index.ts'
+import { systemClock } from './kernel/index.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import { type Bus, type Json, openBus } from './platform/bus/index.ts'
 import { type Config, loadConfig, type Overrides } from './platform/config/index.ts'
@@ -94,7 +94,10 @@ async function start(options: CloudOptions, later: Later): Promise<Omit<Cloud, '
 
   const statePath = config.DEFAULT.state_path
   mkdirSync(statePath, { recursive: true, mode: 0o755 })
-  later(lockStatePath(statePath, join(statePath, lockFile(roles))), (lock) => lock.release())
+  // Processes with different roles may share a state path; two with the same must not.
+  for (const role of roles) {
+    later(lockStatePath(statePath, join(statePath, `${role}.lock`)), (lock) => lock.release())
+  }
   const secrets = loadSecrets(join(statePath, 'secrets.json'))
   const logs = later(openLogs(config.DEFAULT), (opened) => opened.close())
   const bus = later(await openBus({ transport_url: config.DEFAULT.transport_url, log: logs.role('nova-bus') }), (opened) => opened.close())
@@ -142,7 +145,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
   if (roles.has('conductor')) {
     const log = logs.role('nova-conductor')
     const conductor = createConductor({
-      id: parts.secrets.conductor_id,
+      id: parts.secrets.node_id,
       cells,
       bus,
       planner: scheduler ? { plan: async (request) => scheduler.plan(request) } : remotePlanner(bus),
@@ -172,19 +175,33 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
       directory: join(statePath, 'images'),
       clock,
       log: logs.role('nova-image'),
-      grantKey: Buffer.from(secrets.image_grant_key, 'base64'),
+      grantKey: await grantKey(databases.global),
       maxBytes: config.bunova.image_max_bytes,
     }),
     (opened) => opened.close(),
   )
+  const policy = createPolicy({
+    ...config.oslo_policy,
+    defaults: { ...computePolicies, ...identityPolicy, ...imagePolicy, ...networkPolicy },
+    file: config.oslo_policy.policy_file,
+    dirs: config.oslo_policy.policy_dirs,
+    log: logs.role('nova-api'),
+  })
   const identity = later(
-    await createIdentity({ db: databases.global, clock, log: logs.role('nova-identity'), bus, config: config.identity }),
+    await createIdentity({
+      db: databases.global,
+      clock,
+      log: logs.role('nova-identity'),
+      bus,
+      config: config.identity,
+      isAdmin: (ctx) => policy.allows('context_is_admin', ctx),
+    }),
     (opened) => opened.close(),
   )
   const compute = createCompute({
     cells,
     bus,
-    projects: { exists: (id) => existsNamed(identity.projects.show(id)) },
+    projects: { exists: async (id) => (await identity.projects.find(id)) !== null },
     images: { show: (ctx, id) => images.factsFor(ctx, id) },
     networks,
     hostCalls: createHostCalls(bus),
@@ -196,19 +213,13 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     default_availability_zone: config.DEFAULT.default_availability_zone,
     internal_service_availability_zone: config.DEFAULT.internal_service_availability_zone,
   })
-  await Promise.all([
-    identity.bootstrap({ admin_password: secrets.admin_password, demo_password: secrets.demo_password }),
+  const { admin_password, demo_password, node_id } = secrets
+  const [{ node }] = await Promise.all([
+    identity.bootstrap({ admin_password, demo_password, node: node_id }),
     networks.bootstrap(),
     compute.flavors.bootstrap(),
   ])
 
-  const policy = createPolicy({
-    ...config.oslo_policy,
-    defaults: { ...computePolicies, ...identityPolicy, ...imagePolicy, ...networkPolicy },
-    file: config.oslo_policy.policy_file,
-    dirs: config.oslo_policy.policy_dirs,
-    log: logs.role('nova-api'),
-  })
   const authenticate = authenticator(identity)
   const http = await serve({
     faces: [
@@ -226,7 +237,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
   })
   later(http, (server) => server.stop({ deadline_s: DRAIN_S }))
   const url = reachableUrl(http.url, config)
-  writeClientFiles(statePath, url, secrets)
+  writeClientFiles(statePath, url, node === node_id ? secrets : null)
 
   const imageApi = config.glance.endpoint_override ?? `${url}/image`
   const sources: ImageSources = { imageSource: (id) => images.imageSource(id, imageApi) }
@@ -320,22 +331,7 @@ function assertSplitIsPossible(roles: ReadonlySet<Role>, config: Config): void {
   throw new Error(`roles that run apart (here: ${[...roles].join(', ')}) need in nova.conf: ${missing.join('; ')}`)
 }
 
-/** Processes with different roles may share a state path; two with the same must not. */
-function lockFile(roles: ReadonlySet<Role>): string {
-  return roles.size === ROLES.length ? 'bunova.lock' : `bunova-${[...roles].toSorted().join('-')}.lock`
-}
-
 async function waitFor(holds: () => boolean, deadline_ms: number): Promise<void> {
   const deadline = Date.now() + deadline_ms
   while (!holds() && Date.now() < deadline) await systemClock.sleep(5)
-}
-
-async function existsNamed(lookup: Promise<unknown>): Promise<boolean> {
-  try {
-    await lookup
-    return true
-  } catch (error) {
-    if (error instanceof Problem && error.kind === 'not_found') return false
-    throw error
-  }
 }

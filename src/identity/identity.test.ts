@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type TestDatabases, testDatabases } from '../../test/support/database.ts'
+import { quietLog, type TestDatabases, testDatabases } from '../../test/support/database.ts'
 import { ADMIN_PASSWORD, DEMO_PASSWORD, login, START_TIMEOUT_MS, testIdentity } from '../../test/support/identity.ts'
-import { newHexId } from '../kernel/index.ts'
-import type { Credentials, Identity, ScopeRequest, TokenInfo } from './index.ts'
+import { newHexId, systemClock } from '../kernel/index.ts'
+import { createIdentity, type Credentials, type Identity, type ScopeRequest, type TokenInfo } from './index.ts'
 
 let databases: TestDatabases
 let identity: Identity
@@ -21,7 +21,7 @@ const REFUSED = { kind: 'unauthorized', message: 'The request you have made requ
 
 describe('bootstrap', () => {
   test('makes what every cloud begins with, once', async () => {
-    expect(await identity.bootstrap({ admin_password: 'other' })).toEqual({ created: false })
+    expect(await identity.bootstrap({ admin_password: 'other', node: 'b' })).toMatchObject({ created: false })
     expect(names(await identity.projects.list({}, {}))).toEqual(['admin', 'demo', 'service'])
     expect(names(await identity.users.list({}, {}))).toEqual(['admin', 'demo'])
     expect(names(await identity.roles.list({}, {}))).toEqual(['admin', 'manager', 'member', 'reader', 'service'])
@@ -34,9 +34,24 @@ describe('bootstrap', () => {
     const [admin, demo] = (await renamed.users.list({}, {})).items
     await renamed.users.update(admin!.id, { name: 'root' })
     await renamed.users.delete(demo!.id)
-    expect(await renamed.bootstrap({ admin_password: 'other' })).toEqual({ created: false })
+    expect(await renamed.bootstrap({ admin_password: 'other' })).toMatchObject({ created: false })
     expect(names(await renamed.users.list({}, {}))).toEqual(['root'])
     await renamed.close()
+    await drop()
+  })
+
+  test('says for ever which node knows the first passwords', async () => {
+    const { global: db, drop } = await testDatabases()
+    const other = await createIdentity({
+      db,
+      clock: systemClock,
+      log: quietLog,
+      config: { token_expiration_s: 3600, password_hash_rounds: 4, region: 'RegionOne' },
+    })
+    expect(await other.bootstrap({ admin_password: 'a', node: 'first' })).toEqual({ created: true, node: 'first' })
+    expect(await other.bootstrap({ admin_password: 'b', node: 'second' })).toEqual({ created: false, node: 'first' })
+    await login(other, 'admin', 'a', 'admin')
+    await other.close()
     await drop()
   })
 

@@ -17,7 +17,7 @@ export interface ImagesOptions {
   readonly directory: string
   readonly clock: Clock
   readonly log: Logger
-  /** Secret that signs permissions to download; shared by all that issue or check them. */
+  /** Signs permissions to download: `grantKey`. */
   readonly grantKey: Uint8Array
   /** Upper bound of one image, bytes. */
   readonly maxBytes: number

@@ -1,4 +1,5 @@
 export { GRANT_HEADER } from './grants.ts'
+export { grantKey } from './grants.store.ts'
 export {
   CONTAINER_FORMATS,
   DISK_FORMATS,
