@@ -95,31 +95,32 @@ create index port_security_groups_group on port_security_groups (security_group_
 -- One row an address: the primary key is what keeps two ports from holding the same.
 create table ip_allocations (
   subnet_id uuid not null references subnets (id),
-  ip_address inet not null,
+  -- an inet with a shorter mask would differ from the same address without
+  ip_address inet not null check (ip_address = host(ip_address)::inet),
   port_id uuid not null references ports (id) on delete cascade,
   primary key (subnet_id, ip_address)
 );
 create index ip_allocations_port on ip_allocations (port_id);
 
 -- The lowest free address of a subnet from `low` to `high`, or null. Walks up from `low` through taken addresses to the
--- first gap: from a random place in a pool that is a step or two, however full the pool is.
+-- first gap: from a random place in a pool that is a step or two, unless the pool is close to full.
 create function lowest_free_address(of_subnet uuid, low inet, high inet) returns inet
-language sql stable as $$
-  select case
-    when low > high then null
-    when not exists (select from ip_allocations where subnet_id = of_subnet and ip_address = low) then low
-    else (
-      select taken.ip_address + 1
-      from ip_allocations taken
-      where taken.subnet_id = of_subnet and taken.ip_address >= low and taken.ip_address < high
-        and not exists (
-          select from ip_allocations above
-          where above.subnet_id = of_subnet and above.ip_address = taken.ip_address + 1
-        )
-      order by taken.ip_address
-      limit 1
-    )
-  end
+language plpgsql stable as $$
+declare
+  candidate inet := low;
+  taken inet;
+begin
+  for taken in
+    select ip_address from ip_allocations
+    where subnet_id = of_subnet and ip_address between low and high
+    order by ip_address
+  loop
+    exit when taken > candidate;
+    if candidate = high then return null; end if;
+    candidate := taken + 1;
+  end loop;
+  return case when candidate <= high then candidate end;
+end
 $$;
 
 -- One row once the first network was made: deleted by the operator, it is not made again.

@@ -41,7 +41,7 @@ function groupsOf(text: string): number[] {
   const numbers = (part: string): number[] => (part === '' ? [] : part.split(':').map((group) => parseInt(group, 16)))
   if (tail === undefined) return numbers(head)
   const [before, after] = [numbers(head), numbers(tail)]
-  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
+  return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after]
 }
 
 /** The canonical text: dotted, or IPv6 with its longest run of zeros as `::` (RFC 5952). */

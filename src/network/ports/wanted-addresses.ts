@@ -7,6 +7,7 @@ import type { WantedAddress } from './insert.store.ts'
 export interface AddressSubnet {
   readonly id: string
   readonly cidr: string
+  readonly gateway_ip: string | null
   readonly allocation_pools: readonly Pool[]
 }
 
@@ -24,7 +25,10 @@ export function anyAddressOf(subnets: readonly AddressSubnet[]): WantedAddress {
   return { anyOf: pools.toSorted((a, b) => (poolSize(a.pool) < poolSize(b.pool) ? 1 : -1)) }
 }
 
-/** This very address, in the subnet it belongs to. @throws {Problem} bad_request when it belongs to none of them. */
+/**
+ * This very address, in the subnet it belongs to; a gateway's own would take its neighbours off the network.
+ * @throws {Problem} bad_request when it belongs to none of them, or is not for ports.
+ */
 export function certainAddress(text: string, subnets: readonly AddressSubnet[]): SubnetAddress {
   const address = parseAddress(text)
   const subnet = subnets.find(({ cidr }) => {
@@ -34,5 +38,7 @@ export function certainAddress(text: string, subnets: readonly AddressSubnet[]):
     return range.last - range.first < 3n || (address.value !== range.first && address.value !== range.last)
   })
   if (!address || !subnet) throw invalidAddress(text)
-  return { subnet_id: subnet.id, ip_address: formatAddress(address) }
+  const ip_address = formatAddress(address)
+  if (ip_address === subnet.gateway_ip) throw invalidAddress(text)
+  return { subnet_id: subnet.id, ip_address }
 }

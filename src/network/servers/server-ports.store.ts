@@ -1,6 +1,6 @@
 import type { Vif } from '../../contracts/index.ts'
 import type { GlobalSql, GlobalTx } from '../../platform/db/index.ts'
-import type { Pool } from '../addresses.ts'
+import type { AddressSubnet } from '../ports/wanted-addresses.ts'
 
 /** A network as much of it as a port needs. */
 export interface PortNetwork {
@@ -8,7 +8,7 @@ export interface PortNetwork {
   readonly project_id: string
   readonly shared: boolean
   readonly external: boolean
-  readonly subnets: readonly { readonly id: string; readonly cidr: string; readonly allocation_pools: readonly Pool[] }[]
+  readonly subnets: readonly AddressSubnet[]
 }
 
 export interface GivenPort {
@@ -58,10 +58,14 @@ export async function networksById(sql: GlobalSql, ids: readonly string[]): Prom
 function selectNetworks(sql: GlobalSql) {
   return sql`
     select id, project_id, shared, external, (
-      select coalesce(
-        jsonb_agg(jsonb_build_object('id', id, 'cidr', cidr, 'allocation_pools', allocation_pools) order by created_at, id),
-        '[]'
-      )
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'id', id,
+          'cidr', cidr,
+          'gateway_ip', host(gateway_ip),
+          'allocation_pools', allocation_pools
+        ) order by created_at, id
+      ), '[]')
       from subnets where network_id = networks.id
     ) as subnets
     from networks`
