@@ -4,10 +4,12 @@ import { HOSTS_CHANGED } from '../contracts/index.ts'
 import type { Clock } from '../kernel/index.ts'
 import type { Bus } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { type Aggregates, createAggregates } from './aggregates/aggregates.ts'
+import { createZones } from './aggregates/zones.ts'
 import { createFlavors, type Flavors } from './flavors/flavors.ts'
 import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
-import type { ImageLookup, NetworkCheck, ProjectLookup } from './ports.ts'
+import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup } from './ports.ts'
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
 
@@ -34,31 +36,36 @@ export interface Compute {
   readonly keypairs: Keypairs
   readonly servers: Servers
   readonly hosts: Hosts
+  readonly aggregates: Aggregates
   readonly quotas: Quotas
 }
 
 export function createCompute(options: ComputeOptions): Compute {
   const { cells, bus, projects, clock, log } = options
   const quotas = createQuotas({ db: cells.global, projects, defaults: options.quota })
+  const zones = createZones(cells.global, clock)
+  const news: HostNews = {
+    hostsChanged(cellId, hostIds) {
+      if (hostIds.length === 0) return
+      bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: [...hostIds] }).catch((error) => {
+        log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
+      })
+    },
+  }
   const hosts = createHosts({
     cells,
     clock,
+    zones,
+    news,
     service_down_time_s: options.service_down_time_s,
     default_zone: options.default_availability_zone,
     internal_zone: options.internal_service_availability_zone,
-    news: {
-      hostsChanged(cellId, hostIds) {
-        if (hostIds.length === 0) return
-        bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: [...hostIds] }).catch((error) => {
-          log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
-        })
-      },
-    },
   })
   return {
     flavors: createFlavors({ db: cells.global, projects }),
     keypairs: createKeypairs({ db: cells.global, limit: options.quota.key_pairs }),
     hosts,
+    aggregates: createAggregates({ db: cells.global, cells, zones, news }),
     quotas,
     servers: createServerUseCases({
       cells,

@@ -11,6 +11,12 @@ const PRINTABLE = String.raw`[^\p{C}\p{Zl}\p{Zp}]`
 /** 1 to 255 printable characters, no blank at either end. */
 export const Name = T.RegExp(new RegExp(`^(?!\\s)${PRINTABLE}+(?<!\\s)$`, 'u'), { minLength: 1, maxLength: 255 })
 
+/** A name without a colon, which parts zone, host and node where a server is created. */
+export const ZoneName = T.RegExp(new RegExp(`^(?!\\s)(?:(?!:)${PRINTABLE})+(?<!\\s)$`, 'u'), {
+  minLength: 1,
+  maxLength: 255,
+})
+
 export const Description = T.Union([T.RegExp(new RegExp(`^${PRINTABLE}*$`, 'u'), { maxLength: 255 }), T.Null()])
 
 export const LongDescription = T.Union([

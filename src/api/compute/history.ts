@@ -95,6 +95,7 @@ export const history = [
   at('2.37', request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) })),
   at('2.38', behaviour('unknown-status-is-refused')),
   at('2.39', view<LimitsSource>('limits').loses({ maxImageMeta: (limits) => limits.metadata_items })),
+  at('2.41', view('aggregate', 'aggregate.created').gains('uuid')),
   at(
     '2.42',
     request('server.create').reshapes({

@@ -89,7 +89,7 @@ export function hosts({ hosts }: Compute, { maxLimit }: { maxLimit: number }) {
           throw notFound('Unknown action')
         const { changes, answer } = change(body)
         return hosts
-          .changeNamed(body.host, body.binary, changes)
+          .change(body.host, body.binary, changes)
           .then((state) => ({ service: { host: body.host, binary: body.binary, ...answer(state) } }))
       },
     }),
@@ -109,7 +109,7 @@ export function hosts({ hosts }: Compute, { maxLimit }: { maxLimit: number }) {
           throw badRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
         }
         const { service } = await hosts.showService(params.id!)
-        const state = await hosts.changeNamed(service.host, service.binary_name, {
+        const state = await hosts.change(service.host, service.binary_name, {
           ...(status === undefined
             ? {}
             : {
@@ -227,7 +227,7 @@ function wantsServers({ with_servers }: { readonly with_servers?: readonly strin
 
 type NamedBody = ReturnType<ReturnType<typeof NamedChange.at>>
 interface Change {
-  readonly changes: Parameters<Compute['hosts']['changeNamed']>[2]
+  readonly changes: Parameters<Compute['hosts']['change']>[2]
   readonly answer: (state: ServiceState) => Record<string, unknown>
 }
 

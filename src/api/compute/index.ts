@@ -2,6 +2,7 @@ import type { Compute } from '../../compute/index.ts'
 import type { Problem, RequestContext } from '../../kernel/index.ts'
 import type { Call, Face } from '../../platform/http/index.ts'
 import type { Policy } from '../../platform/policy/index.ts'
+import { aggregates } from './aggregates.ts'
 import { extensions } from './extensions.ts'
 import { faultAnswer } from './faults.ts'
 import { flavors } from './flavors.ts'
@@ -43,6 +44,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     flavors(compute, { maxLimit }),
     keypairs(compute, { maxLimit }),
     hosts(compute, { maxLimit }),
+    aggregates(compute),
     quotas(compute),
     extensions,
   ]

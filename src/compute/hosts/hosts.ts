@@ -9,6 +9,7 @@ import {
 } from '../../cells/index.ts'
 import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
 import type { CellDb, GlobalDb } from '../../platform/db/index.ts'
+import type { Zones } from '../aggregates/zones.ts'
 import type { HostNews } from '../ports.ts'
 import { serversByHost, workloads } from './hosts.store.ts'
 
@@ -38,6 +39,7 @@ export type HostStatus = 'UP' | 'DOWN' | 'MAINTENANCE' | 'UNKNOWN' | ''
 export interface HostsOptions {
   readonly cells: Cells
   readonly clock: Clock
+  readonly zones: Zones
   readonly news: HostNews
   readonly service_down_time_s: number
   readonly default_zone: string
@@ -49,44 +51,41 @@ export type Hosts = ReturnType<typeof createHosts>
 const COMPUTE = 'nova-compute'
 
 /** Services, hypervisors and zones: the operator's side of the cloud, over all cells. */
-export function createHosts({ cells, clock, news, service_down_time_s, default_zone, internal_zone }: HostsOptions) {
+export function createHosts(options: HostsOptions) {
+  const { cells, clock, zones, news, service_down_time_s, default_zone, internal_zone } = options
   const isUp = (service: Pick<Service, 'last_seen_at' | 'forced_down'>): boolean =>
     !service.forced_down &&
     service.last_seen_at !== null &&
     clock.now() - service.last_seen_at.getTime() <= service_down_time_s * 1000
 
-  const stateOf = (service: Service): ServiceState => ({
-    service,
-    up: isUp(service),
-    zone: service.binary_name === COMPUTE ? default_zone : internal_zone,
-  })
+  /** The zone of a host; "" for none. */
+  async function zoneOf(): Promise<(host: string | null) => string> {
+    const known = await zones.current()
+    return (host) => (host === null ? '' : (known.get(host) ?? default_zone))
+  }
+
+  async function statesOf(services: readonly Service[]): Promise<ServiceState[]> {
+    const zone = await zoneOf()
+    return services.map((service) => ({
+      service,
+      up: isUp(service),
+      zone: service.binary_name === COMPUTE ? zone(service.host) : internal_zone,
+    }))
+  }
 
   const databases = (): (GlobalDb | CellDb)[] => [cells.global, ...cells.withHosts()]
 
   async function services(filter: { host?: string; binary?: string } = {}): Promise<ServiceState[]> {
     const lists = await Promise.all(databases().map(listServices))
-    return lists
-      .flat()
-      .filter((service) => filter.host === undefined || service.host === filter.host)
-      .filter((service) => filter.binary === undefined || service.binary_name === filter.binary)
-      .map(stateOf)
+    return statesOf(
+      lists
+        .flat()
+        .filter((service) => filter.host === undefined || service.host === filter.host)
+        .filter((service) => filter.binary === undefined || service.binary_name === filter.binary),
+    )
   }
 
-  type Key = { uuid: string } | { host: string; binary_name: string }
   type ServiceChange = Partial<Pick<Service, 'disabled' | 'disabled_reason' | 'forced_down'>>
-
-  /** Changes a compute service where it lives, and tells the schedulers. */
-  async function change(key: Key, changes: ServiceChange): Promise<ServiceState> {
-    for (const cell of cells.withHosts()) {
-      const service = await updateService(cell, key, changes)
-      if (!service) continue
-      news.hostsChanged(cell.id, await touchHosts(cell, [service.host]))
-      return stateOf(service)
-    }
-    throw 'uuid' in key
-      ? notFound(`Service ${key.uuid} could not be found.`)
-      : notFound(`Could not find binary ${key.binary_name} on host ${key.host}.`)
-  }
 
   async function hypervisors(): Promise<HypervisorState[]> {
     const lists = await Promise.all(
@@ -105,14 +104,21 @@ export function createHosts({ cells, clock, news, service_down_time_s, default_z
 
   return {
     services,
-    isUp,
-    change,
+    zoneOf,
 
-    /** By host and binary, as before 2.53. Only compute services can be changed. */
-    changeNamed(host: string, binary: string, changes: ServiceChange): Promise<ServiceState> {
-      if (binary !== COMPUTE)
+    /** Changes a service where it lives, and tells the schedulers. Only compute services can be changed. */
+    async change(host: string, binary: string, changes: ServiceChange): Promise<ServiceState> {
+      if (binary !== COMPUTE) {
         throw badRequest(`Updating a ${binary} service is not supported. Only ${COMPUTE} services can be updated.`)
-      return change({ host, binary_name: binary }, changes)
+      }
+      for (const cell of cells.withHosts()) {
+        const service = await updateService(cell, { host, binary_name: binary }, changes)
+        if (!service) continue
+        news.hostsChanged(cell.id, await touchHosts(cell, [service.host]))
+        const [state] = await statesOf([service])
+        return state!
+      }
+      throw notFound(`Could not find binary ${binary} on host ${host}.`)
     },
 
     async showService(uuid: string): Promise<ServiceState> {
@@ -156,8 +162,6 @@ export function createHosts({ cells, clock, news, service_down_time_s, default_z
       const lists = await Promise.all(cells.withHosts().map(listServices))
       return new Map(lists.flat().map((service) => [service.host, hostStatus(service, isUp(service))]))
     },
-
-    zoneOf: (host: string | null): string => (host === null ? '' : default_zone),
   }
 }
 

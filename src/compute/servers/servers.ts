@@ -181,11 +181,11 @@ export function createServerUseCases(ports: ServerPorts) {
   }
 
   async function details(servers: readonly Server[], withStatus: boolean): Promise<ServerDetail[]> {
-    const statuses = withStatus ? await hosts.statuses() : null
+    const [zoneOf, statuses] = await Promise.all([hosts.zoneOf(), withStatus ? hosts.statuses() : null])
     return servers.map((server) => ({
       server,
       instance_name: server.number === null ? '' : instanceName(ports.instance_name_template, server),
-      zone: server.availability_zone ?? hosts.zoneOf(server.host),
+      zone: server.host === null ? (server.availability_zone ?? '') : zoneOf(server.host),
       host_status: statuses && (server.host === null ? '' : (statuses.get(server.host) ?? 'UNKNOWN')),
     }))
   }
