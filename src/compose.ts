@@ -7,7 +7,7 @@ import { imageFace, imagePolicy } from './api/image/index.ts'
 import { networkFace, networkPolicy } from './api/network/index.ts'
 import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
-import { createConductor, createHostCalls, type ImageSources, type Planner } from './conductor/index.ts'
+import { ask, createConductor, createHostCalls, type ImageSources, type Planner } from './conductor/index.ts'
 import { IMAGE_SOURCES, imageSource, imageSourceRequest, planResult, SCHEDULER_TOPIC } from './contracts/index.ts'
 import { createIdentity } from './identity/index.ts'
 import { createImages, grantKey } from './image/index.ts'
@@ -54,7 +54,8 @@ export interface Cloud {
 /** Requests under way when the process is told to stop get this long. */
 const DRAIN_S = 10
 const PLAN_DEADLINE_S = 10
-const IMAGE_SOURCE_DEADLINE_S = 10
+/** An api may be restarting; a host is not to blame for that. */
+const IMAGE_SOURCE_DEADLINE_S = 120
 const CONCURRENT_IMAGE_SOURCES = 64
 /** The hosts of this process have joined by then, or the cloud serves without them for the time being. */
 const HOSTS_DEADLINE_MS = 15_000
@@ -151,7 +152,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
       planner: scheduler ? { plan: async (request) => scheduler.plan(request) } : remotePlanner(bus),
       networks,
       images: api?.images ?? remoteImages(bus),
-      hosts: createHostCalls(bus),
+      hosts: createHostCalls(bus, systemClock),
       clock: systemClock,
       log,
       concurrency: config.conductor.workers,
@@ -204,7 +205,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     projects: { exists: async (id) => (await identity.projects.find(id)) !== null },
     images: { show: (ctx, id) => images.factsFor(ctx, id) },
     networks,
-    hostCalls: createHostCalls(bus),
+    hostCalls: createHostCalls(bus, clock),
     clock,
     log: logs.role('nova-api'),
     quota: config.quota,
@@ -270,14 +271,26 @@ async function startScheduler({ config, logs, bus, databases }: Parts, cells: Ce
 function remotePlanner(bus: Bus): Planner {
   return {
     plan: async (request) =>
-      planResult.parse(await bus.call(SCHEDULER_TOPIC, request, { deadline_s: PLAN_DEADLINE_S })),
+      planResult.parse(
+        await ask(bus, SCHEDULER_TOPIC, request, {
+          deadline_s: PLAN_DEADLINE_S,
+          clock: systemClock,
+          silence: 'The scheduler did not answer in time.',
+        }),
+      ),
   }
 }
 
 function remoteImages(bus: Bus): ImageSources {
   return {
     imageSource: async (image_id) =>
-      imageSource.parse(await bus.call(IMAGE_SOURCES, { image_id }, { deadline_s: IMAGE_SOURCE_DEADLINE_S })),
+      imageSource.parse(
+        await ask(bus, IMAGE_SOURCES, { image_id }, {
+          deadline_s: IMAGE_SOURCE_DEADLINE_S,
+          clock: systemClock,
+          silence: 'The image service did not answer in time.',
+        }),
+      ),
   }
 }
 

@@ -1,20 +1,24 @@
 import { agentTopic, commandResult, consoleOutput } from '../contracts/index.ts'
-import { Problem } from '../kernel/index.ts'
+import { type Clock, unavailable } from '../kernel/index.ts'
 import { type Bus, BusTimeout, type Json } from '../platform/bus/index.ts'
+import { ask } from './ask.ts'
 import type { HostCalls } from './ports.ts'
 
+const SILENCE = 'The compute host did not answer in time.'
+
 /** Speaks to agents over the bus. Answers are parsed as what they are: words of the least trusted party. */
-export function createHostCalls(bus: Bus): HostCalls {
-  async function call(host: string, request: unknown, deadline_s: number): Promise<Json> {
-    try {
-      return await bus.call(agentTopic(host), request as Json, { deadline_s })
-    } catch (error) {
-      if (!(error instanceof BusTimeout)) throw error
-      throw new Problem('unavailable', 'The compute host did not answer in time.', { cause: `${host}: ${error.message}` })
-    }
-  }
+export function createHostCalls(bus: Bus, clock: Clock): HostCalls {
   return {
-    command: async (host, command, deadline_s) => commandResult.parse(await call(host, command, deadline_s)),
-    query: async (host, query, deadline_s) => consoleOutput.parse(await call(host, query, deadline_s)).output,
+    // A host knows a command again by its id: the second time it joins in or answers from its journal.
+    command: async (host, command, deadline_s) =>
+      commandResult.parse(await ask(bus, agentTopic(host), command, { deadline_s, clock, silence: SILENCE })),
+    // Somebody is waiting for this one: no second try.
+    async query(host, query, deadline_s) {
+      try {
+        return consoleOutput.parse(await bus.call(agentTopic(host), query as Json, { deadline_s })).output
+      } catch (error) {
+        throw error instanceof BusTimeout ? unavailable(SILENCE, error) : error
+      }
+    },
   }
 }

@@ -1,3 +1,4 @@
+export { ask } from './ask.ts'
 export { type Conductor, type ConductorOptions, createConductor, ringTask } from './conductor.ts'
 export { createHostCalls } from './host-calls.ts'
 export type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'

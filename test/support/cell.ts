@@ -81,7 +81,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       planner: { plan: async (request) => scheduler.plan(request) },
       networks,
       images: { imageSource: () => Promise.reject(new Error('these servers have no image')) },
-      hosts: createHostCalls(bus),
+      hosts: createHostCalls(bus, systemClock),
       clock: systemClock,
       log: quietLog,
       concurrency: 64,

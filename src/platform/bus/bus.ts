@@ -1,3 +1,5 @@
+import { Problem } from '../../kernel/index.ts'
+
 /**
  * The message bus between loosely coupled parts. Postgres is the truth and the bus a doorbell: whatever is lost here is
  * found again by a sweep, so a binding promises at-least-once delivery while it lives and nothing after a flush.
@@ -8,7 +10,7 @@
 export interface Bus {
   /**
    * Puts a message on a topic; of each consumer group on it, one member gets it. Resolves when the bus has accepted it.
-   * @throws {Problem} `unavailable` when the bus cannot be reached within the publish deadline (2 s).
+   * @throws {BusUnavailable} when the bus cannot be reached within the publish deadline (2 s).
    */
   publish(topic: string, message: Json): Promise<void>
 
@@ -25,6 +27,7 @@ export interface Bus {
   /**
    * Request and reply with one server of the topic (load-balanced).
    * @throws {BusTimeout} when no reply came within `deadline_s`.
+   * @throws {BusUnavailable} when the request did not get on its way.
    * @throws {Problem} what the server threw, with its kind and message; an unexpected error arrives as `internal`.
    */
   call(topic: string, request: Json, options: { deadline_s: number }): Promise<Json>
@@ -54,6 +57,13 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** No reply within the deadline. The work may still happen: whoever calls must be able to ask again. */
 export class BusTimeout extends Error {
   override readonly name = 'BusTimeout'
+}
+
+/** The bus itself is away, not whoever is behind it. What was to be sent may have been sent all the same. */
+export class BusUnavailable extends Problem {
+  constructor(message: string, cause?: unknown) {
+    super('unavailable', message, { cause })
+  }
 }
 
 /** Deliveries of one message before the bus gives it up; a sweep of the database finds the work again. */

@@ -1,6 +1,6 @@
 import { unavailable } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
-import { type Bus, BusTimeout, type Json, MAX_DELIVERIES, type Subscription } from './bus.ts'
+import { type Bus, BusTimeout, BusUnavailable, type Json, MAX_DELIVERIES, type Subscription } from './bus.ts'
 import { failureOf, problemOf } from './failure.ts'
 import { type InFlight, inFlight } from './in-flight.ts'
 import { MAX_WAITING, REDELIVERY_WAIT_MS } from './limits.ts'
@@ -115,7 +115,7 @@ export function createMemoryBus({ log }: { log: Logger }): Bus {
         }, deadline_s * 1000)
         if (calling.waiting.length >= MAX_WAITING) {
           clearTimeout(entry.timer)
-          return reject(unavailable('The message bus is overloaded.'))
+          return reject(new BusUnavailable('The message bus is overloaded.'))
         }
         calling.waiting.push(entry)
         answerNext(calling)

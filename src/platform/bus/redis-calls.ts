@@ -1,6 +1,6 @@
 import { unavailable } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
-import { BusTimeout, type Json } from './bus.ts'
+import { BusTimeout, BusUnavailable, type Json } from './bus.ts'
 import { type Failure, failureOf, problemOf } from './failure.ts'
 import { MAX_WAITING } from './limits.ts'
 import type { Entry, GroupTimings } from './redis-group.ts'
@@ -72,7 +72,7 @@ export function createCaller(options: { url: string; writer: Link; timings: Grou
 
   return {
     async call(stream, request, deadline_s) {
-      if (pending.size >= MAX_WAITING) throw unavailable('The message bus is overloaded.')
+      if (pending.size >= MAX_WAITING) throw new BusUnavailable('The message bus is overloaded.')
       if (!reader) {
         reader = connect({ url: options.url, log, answer_ms: timings.block_ms + SEND_DEADLINE_MS })
         reading = readOn(reader)

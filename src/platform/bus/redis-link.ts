@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis'
 import { unavailable } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
+import { BusUnavailable } from './bus.ts'
 
 /** One connection to Redis that comes back by itself. Nothing is queued while it is away: each user decides anew. */
 export interface Link {
   readonly redis: Redis
-  /** @throws {Problem} `unavailable` when it is not ready within `wait_ms`, or is closed. */
+  /** @throws {BusUnavailable} when it is not ready within `wait_ms`; {Problem} `unavailable` when it is closed. */
   untilReady(wait_ms: number): Promise<void>
   /** Drops the connection and makes a new one, after an answer that did not come and may yet come late. */
   renew(): void
@@ -63,7 +64,7 @@ export function connect({ url, log, answer_ms, onReady }: LinkOptions): Link {
       if (redis.status === 'ready') return
       let timer: Timer | undefined
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(unavailable('The message bus is not reachable.')), Math.max(0, wait_ms))
+        timer = setTimeout(() => reject(new BusUnavailable('The message bus is not reachable.')), Math.max(0, wait_ms))
       })
       const ready = new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }))
       await Promise.race([ready, late]).finally(() => clearTimeout(timer))
@@ -82,7 +83,7 @@ export function connect({ url, log, answer_ms, onReady }: LinkOptions): Link {
 
 /**
  * Runs a command within `deadline_ms`, again after a lost connection: it may take effect twice.
- * @throws {Problem} `unavailable` when that does not succeed.
+ * @throws {BusUnavailable} when that does not succeed.
  */
 export async function send<T>(link: Link, deadline_ms: number, command: (redis: Redis) => Promise<T>): Promise<T> {
   const deadline = Date.now() + deadline_ms
@@ -91,8 +92,8 @@ export async function send<T>(link: Link, deadline_ms: number, command: (redis: 
     try {
       return await command(link.redis)
     } catch (error) {
-      if (isReply(error)) throw unavailable('The message bus refuses messages.', error)
-      if (Date.now() >= deadline) throw unavailable('The message bus is not reachable.', error)
+      if (isReply(error)) throw new BusUnavailable('The message bus refuses messages.', error)
+      if (Date.now() >= deadline) throw new BusUnavailable('The message bus is not reachable.', error)
       // The connection may be lost before it is known to be.
       await Bun.sleep(RECONNECT_WAIT_MIN_MS)
     }
