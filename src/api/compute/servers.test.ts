@@ -206,6 +206,8 @@ describe('a lock', () => {
     const server = await api.addServer()
     await act(server, { lock: null }, 'admin')
     expect((await act(server, { unlock: null })).status).toBe(403)
+    expect((await act(server, { lock: null })).status).toBe(202)
+    expect((await stored(server)).locked_by).toBe('admin')
     expect((await act(server, { unlock: null }, 'admin')).status).toBe(202)
   })
 

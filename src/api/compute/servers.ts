@@ -212,7 +212,9 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       body: anything('unlock'),
       ok: 202,
       async handle({ ctx, subject, must }) {
-        if (subject.located.server.locked_by === 'admin') must('os_compute_api:os-lock-server:unlock:unlock_override')
+        const mine = subject.project_id === ctx.projectId ? 'owner' : 'admin'
+        const { locked_by } = subject.located.server
+        if (locked_by !== null && locked_by !== mine) must('os_compute_api:os-lock-server:unlock:unlock_override')
         await servers.unlock(ctx, subject.located)
       },
     }),

@@ -7,7 +7,7 @@ import { findKeypair } from '../keypairs/keypairs.store.ts'
 import type { ImageFacts } from '../ports.ts'
 import type { QuotaValues } from '../quotas/quotas.ts'
 import { hostnameOf } from './hostname.ts'
-import type { ServerPorts } from './servers.ts'
+import type { ServerPorts } from './change.ts'
 
 /** A parsed and authorised request for new servers. */
 export interface CreateServers {

@@ -1,39 +1,12 @@
-import {
-  beginAction,
-  type Cells,
-  findAction,
-  type InstanceAction,
-  type InstanceActionEvent,
-  listActions,
-  type Located,
-  lockServer,
-  type Server,
-  type ServerQuery,
-  updateServer,
-  withdraw,
-} from '../../cells/index.ts'
-import { cancelTasks, DELETE_DEADLINE_S, type HostCalls, insertTask, instanceName } from '../../conductor/index.ts'
-import { badRequest, type Clock, conflict, isUuid, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
-import type { CellDb, CellTx } from '../../platform/db/index.ts'
-import type { Hosts, HostStatus } from '../hosts/hosts.ts'
-import type { ImageLookup, NetworkCheck } from '../ports.ts'
-import type { Quotas } from '../quotas/quotas.ts'
+import type { Located, Server, ServerQuery } from '../../cells/index.ts'
+import { instanceName } from '../../conductor/index.ts'
+import { badRequest, conflict, isUuid, Problem, type RequestContext } from '../../kernel/index.ts'
+import type { HostStatus } from '../hosts/hosts.ts'
+import { createActionLog } from './actions.ts'
+import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
-import { findDeleted } from './servers.store.ts'
-import { assertAllowed, type Transition, TRANSITIONS } from './transitions.ts'
-
-export interface ServerPorts {
-  readonly cells: Cells
-  readonly quotas: Quotas
-  readonly hosts: Hosts
-  readonly images: ImageLookup
-  readonly networks: NetworkCheck
-  readonly hostCalls: HostCalls
-  readonly clock: Clock
-  readonly instance_name_template: string
-  /** Tells the conductors of a database that a task is there. */
-  ring(database: string, taskId: string): void
-}
+import { deleteServer } from './delete.ts'
+import { type Transition, TRANSITIONS } from './transitions.ts'
 
 /** A server with what follows from its row. */
 export interface ServerDetail {
@@ -57,129 +30,10 @@ export type Servers = ReturnType<typeof createServerUseCases>
 
 const CONSOLE_DEADLINE_S = 30
 const POWER_DEADLINE_S = 3600
-/** A request is on its way into a cell for some milliseconds; what cannot be done to it meanwhile waits this long. */
-const SETTLE_DEADLINE_MS = 2_000
-const SETTLE_INTERVAL_MS = 20
-
 export function createServerUseCases(ports: ServerPorts) {
-  const { cells, hosts, clock } = ports
-  const missing = (id: string): Problem => notFound(`Instance ${id} could not be found.`)
-
-  /** A server that the caller may know of: one of another project does not exist for anyone but admins. */
-  async function find(ctx: RequestContext, id: string): Promise<Located> {
-    const located = isUuid(id) ? await cells.find(id) : null
-    if (!located || (!ctx.isAdmin && located.server.project_id !== ctx.projectId)) throw missing(id)
-    return located
-  }
-
-  /** The cell of a server; waits for one that is being placed right now. */
-  async function cellOf(located: Located): Promise<CellDb> {
-    const { id } = located.server
-    let { cell } = located
-    for (const deadline = clock.now() + SETTLE_DEADLINE_MS; cell === null && clock.now() < deadline;) {
-      await clock.sleep(SETTLE_INTERVAL_MS)
-      const again = await cells.find(id)
-      if (!again) throw missing(id)
-      cell = again.cell
-    }
-    if (cell === null) throw conflict(`Instance ${id} is not ready`)
-    return cell
-  }
-
-  /** Changes the row under its lock, after the state rules have been checked against what cannot change any more. */
-  async function change<T>(
-    ctx: RequestContext,
-    located: Located,
-    transition: Transition,
-    write: (tx: CellTx, server: Server, cell: CellDb) => Promise<T>,
-  ): Promise<T> {
-    // A server without a cell has not run yet: most transitions are refused without waiting for one.
-    if (located.cell === null) assertAllowed(ctx, located.server, transition)
-    const cell = await cellOf(located)
-    return cell.transaction(async (tx) => {
-      const server = await lockServer(tx, located.server.id)
-      if (!server) throw missing(located.server.id)
-      assertAllowed(ctx, server, transition)
-      return write(tx, server, cell)
-    })
-  }
-
-  const logged = (ctx: RequestContext, server: Server, { action, logged }: Transition) => ({
-    server_id: server.id,
-    action: logged ?? action,
-    request_id: ctx.requestId,
-    user_id: ctx.userId,
-    project_id: ctx.projectId,
-    start_time: new Date(clock.now()),
-  })
-
-  /** Begins what a conductor finishes: task state, action log and task row in one transaction. */
-  async function begin(
-    ctx: RequestContext,
-    located: Located,
-    transition: Transition,
-    task: { kind: string; input: unknown; deadline_s: number },
-  ): Promise<void> {
-    const { cell, id } = await change(ctx, located, transition, async (tx, server, cell) => {
-      const [, , id] = await Promise.all([
-        updateServer(tx, server.id, {
-          task_state: transition.task_state ?? null,
-          generation: server.generation + 2,
-        }),
-        beginAction(tx, logged(ctx, server, transition)),
-        insertTask(tx, { ...task, subject: server.id, request_id: ctx.requestId }),
-      ])
-      return { cell, id }
-    })
-    ports.ring(cell.id, id)
-  }
-
-  /** What is done at once: no host has a part in it. */
-  async function alter(
-    ctx: RequestContext,
-    located: Located,
-    transition: Transition,
-    changes: (server: Server) => Partial<Server>,
-  ): Promise<Server> {
-    return change(ctx, located, transition, async (tx, server) => {
-      const changed = changes(server)
-      await updateServer(tx, server.id, changed)
-      return { ...server, ...changed, updated_at: new Date(clock.now()) }
-    })
-  }
-
-  async function remove(ctx: RequestContext, located: Located): Promise<void> {
-    const { id } = located.server
-    assertAllowed(ctx, located.server, TRANSITIONS.delete)
-    if (located.cell === null) {
-      const withdrawn = await cells.global.transaction(async (tx) => {
-        await cancelTasks(tx, id)
-        return withdraw(tx, id)
-      })
-      if (withdrawn) return
-    }
-    const found = await cells.find(id)
-    // Gone meanwhile: what was asked for has happened.
-    if (!found) return
-    const cell = await cellOf(found)
-    const task = await cell.transaction(async (tx) => {
-      const server = await lockServer(tx, id)
-      if (!server || server.task_state === 'deleting') return null
-      assertAllowed(ctx, server, TRANSITIONS.delete)
-      await cancelTasks(tx, id)
-      await updateServer(tx, id, { task_state: 'deleting', progress: 0, generation: server.generation + 2 })
-      await beginAction(tx, logged(ctx, server, TRANSITIONS.delete))
-      return insertTask(tx, {
-        kind: 'server.delete',
-        subject: id,
-        request_id: ctx.requestId,
-        input: {},
-        deadline_s: DELETE_DEADLINE_S,
-      })
-    })
-    if (task) ports.ring(cell.id, task)
-  }
-
+  const { cells, hosts } = ports
+  const changes = createChanges(ports)
+  const { find, alter, begin } = changes
   async function details(servers: readonly Server[], withStatus: boolean): Promise<ServerDetail[]> {
     const [zoneOf, statuses] = await Promise.all([hosts.zoneOf(), withStatus ? hosts.statuses() : null])
     return servers.map((server) => ({
@@ -190,27 +44,12 @@ export function createServerUseCases(ports: ServerPorts) {
     }))
   }
 
-  /** Cells that may know of a server's actions, deleted ones too where `deleted`. */
-  async function actionHomes(ctx: RequestContext, id: string, deleted: boolean): Promise<CellDb | null> {
-    const located = isUuid(id) ? await cells.find(id) : null
-    if (located) {
-      if (!ctx.isAdmin && located.server.project_id !== ctx.projectId) throw missing(id)
-      return located.cell
-    }
-    if (!deleted || !isUuid(id)) throw missing(id)
-    for (const cell of cells.all()) {
-      const project = await findDeleted(cell, id)
-      if (project === null) continue
-      if (!ctx.isAdmin && project !== ctx.projectId) break
-      return cell
-    }
-    throw missing(id)
-  }
-
   const power = (transition: Transition, kind: string) => (ctx: RequestContext, located: Located) =>
     begin(ctx, located, transition, { kind, input: {}, deadline_s: POWER_DEADLINE_S })
 
   return {
+    ...createActionLog(cells),
+    /** @throws {Problem} not_found, for one of another project too. */
     find,
     details,
 
@@ -225,14 +64,14 @@ export function createServerUseCases(ports: ServerPorts) {
       if (marker === null) return cells.list({ ...filter, limit, after: null })
       const unknown = badRequest(`marker [${marker}] not found`)
       const located = isUuid(marker) ? await cells.find(marker) : null
-      if (!located || (!ctx.isAdmin && located.server.project_id !== ctx.projectId)) throw unknown
+      if (!located || !mayKnow(ctx, located.server.project_id)) throw unknown
       return cells.list({ ...filter, limit, after: located.server })
     },
 
-    update: (ctx: RequestContext, located: Located, changes: ServerUpdate): Promise<Server> =>
-      alter(ctx, located, TRANSITIONS.update, () => changes),
+    update: (ctx: RequestContext, located: Located, update: ServerUpdate): Promise<Server> =>
+      alter(ctx, located, TRANSITIONS.update, () => update),
 
-    delete: remove,
+    delete: (ctx: RequestContext, located: Located): Promise<void> => deleteServer(ports, changes, ctx, located),
     start: power(TRANSITIONS.start, 'server.start'),
     stop: power(TRANSITIONS.stop, 'server.stop'),
 
@@ -257,7 +96,8 @@ export function createServerUseCases(ports: ServerPorts) {
     lock: (ctx: RequestContext, located: Located, reason: string | null): Promise<Server> =>
       alter(ctx, located, TRANSITIONS.lock, (server) => {
         const mine = server.project_id === ctx.projectId
-        if (server.locked_by === 'owner' && mine) return {}
+        // Else an owner could put a lock that is his to lift in the place of an admin's.
+        if (server.locked_by !== null && mine) return {}
         return { locked_by: mine ? 'owner' : 'admin', locked_reason: reason }
       }),
 
@@ -292,29 +132,6 @@ export function createServerUseCases(ports: ServerPorts) {
     ): Promise<readonly string[]> {
       const { tags } = await alter(ctx, located, TRANSITIONS.tags, (server) => ({ tags: merge(server.tags) }))
       return tags
-    },
-
-    /** Newest first. Of a deleted server only where `deleted` says so. */
-    async actions(
-      ctx: RequestContext,
-      id: string,
-      page: Parameters<typeof listActions>[2],
-      { deleted }: { deleted: boolean },
-    ): Promise<InstanceAction[]> {
-      const cell = await actionHomes(ctx, id, deleted)
-      return cell ? listActions(cell, id, page) : []
-    },
-
-    async action(
-      ctx: RequestContext,
-      id: string,
-      requestId: string,
-      { deleted }: { deleted: boolean },
-    ): Promise<{ action: InstanceAction; events: InstanceActionEvent[] }> {
-      const cell = await actionHomes(ctx, id, deleted)
-      const found = cell && (await findAction(cell, id, requestId))
-      if (!found) throw notFound(`Action for request_id ${requestId} on instance ${id} not found`)
-      return found
     },
   }
 }
