@@ -1,39 +1,13 @@
+import type { HostRow } from '../contracts/index.ts'
 import type { CellDb, GlobalDb } from '../platform/db/index.ts'
-
-/** A host as the scheduler reads it. */
-export interface SchedulableHost {
-  readonly id: number
-  readonly host: string
-  readonly node: string
-  readonly host_ip: string
-  readonly hypervisor_type: string
-  readonly hypervisor_version: number
-  readonly availability_zone: string
-  readonly vcpus: number
-  readonly memory_mb: number
-  readonly local_gb: number
-  readonly reserved_memory_mb: number
-  readonly reserved_disk_gb: number
-  readonly vcpus_capacity: number
-  readonly memory_mb_capacity: number
-  readonly disk_gb_capacity: number
-  readonly vcpus_used: number
-  readonly memory_mb_used: number
-  readonly disk_gb_used: number
-  readonly running_vms: number
-  readonly disabled: boolean
-  readonly forced_down: boolean
-  /** Milliseconds since the epoch. */
-  readonly last_seen_at: number | null
-}
 
 export interface HostSource {
   readonly cell_id: string
-  hostsSince(marker: string | null): Promise<{ marker: string; hosts: SchedulableHost[]; removed: number[] }>
-  hosts(ids: readonly number[]): Promise<SchedulableHost[]>
+  hostsSince(marker: string | null): Promise<{ marker: string; hosts: HostRow[]; removed: number[] }>
+  hosts(ids: readonly number[]): Promise<HostRow[]>
 }
 
-type Row = Omit<SchedulableHost, 'availability_zone' | 'last_seen_at'> & { last_seen_at: Date | null }
+type Row = Omit<HostRow, 'availability_zone' | 'last_seen_at'> & { last_seen_at: Date | null }
 
 /**
  * Reads a cell's hosts for the scheduler, all or those that have changed since a marker.
@@ -43,7 +17,7 @@ type Row = Omit<SchedulableHost, 'availability_zone' | 'last_seen_at'> & { last_
  * be with a sequence or a time, whose order is not that of commits.
  */
 export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string): HostSource {
-  async function withZones(rows: Row[]): Promise<SchedulableHost[]> {
+  async function withZones(rows: Row[]): Promise<HostRow[]> {
     if (rows.length === 0) return []
     const zones = new Map<string, string>()
     const members = await global.sql<{ host: string; zone: string }[]>`

@@ -10,7 +10,7 @@ export {
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
 export { claim, recordClaim, releaseClaims } from './claims.store.ts'
-export { type HostSource, hostSource, type SchedulableHost } from './host-source.ts'
+export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store.ts'
 export {
   EVERY_LIVE_SERVER,

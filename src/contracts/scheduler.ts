@@ -22,6 +22,36 @@ export function demand(flavor: Flavor): { vcpus: number; memory_mb: number; disk
   }
 }
 
+/** A compute node as its cell stores it: inventory, the sum of claims, and the state of its service. */
+export interface HostRow {
+  readonly id: number
+  readonly host: string
+  readonly node: string
+  readonly host_ip: string
+  readonly hypervisor_type: string
+  readonly hypervisor_version: number
+  readonly availability_zone: string
+  /** What the machine has. */
+  readonly vcpus: number
+  readonly memory_mb: number
+  readonly local_gb: number
+  readonly reserved_memory_mb: number
+  readonly reserved_disk_gb: number
+  /** What may be claimed of it: `floor((total - reserved) x ratio)`. */
+  readonly vcpus_capacity: number
+  readonly memory_mb_capacity: number
+  readonly disk_gb_capacity: number
+  /** What is claimed. */
+  readonly vcpus_used: number
+  readonly memory_mb_used: number
+  readonly disk_gb_used: number
+  readonly running_vms: number
+  readonly disabled: boolean
+  readonly forced_down: boolean
+  /** Last heartbeat, milliseconds since the epoch; null when there was none. */
+  readonly last_seen_at: number | null
+}
+
 /** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
 export const PlanRequest = T.Object({
   server_id: T.String({ maxLength: 64 }),

@@ -1,3 +1,4 @@
+import type { HostRow } from '../contracts/index.ts'
 import { assert } from '../kernel/index.ts'
 import { clearBit, setBit } from './bits.ts'
 import { AT_LEAST, type Core, HAS, HAS_NOT, openCore, UNBOUNDED } from './core.ts'
@@ -8,7 +9,6 @@ import {
   type Fact,
   factsOf,
   type Host,
-  type HostRow,
   isUp,
   QUANTITIES,
   type Quantity,

@@ -1,32 +1,4 @@
-/** A compute node as its cell stores it: inventory, the sum of claims, and the state of its service. */
-export interface HostRow {
-  readonly id: number
-  readonly host: string
-  readonly node: string
-  readonly host_ip: string
-  readonly hypervisor_type: string
-  readonly hypervisor_version: number
-  readonly availability_zone: string
-  /** What the machine has. */
-  readonly vcpus: number
-  readonly memory_mb: number
-  readonly local_gb: number
-  readonly reserved_memory_mb: number
-  readonly reserved_disk_gb: number
-  /** What may be claimed of it: `floor((total - reserved) x ratio)`. */
-  readonly vcpus_capacity: number
-  readonly memory_mb_capacity: number
-  readonly disk_gb_capacity: number
-  /** What is claimed. */
-  readonly vcpus_used: number
-  readonly memory_mb_used: number
-  readonly disk_gb_used: number
-  readonly running_vms: number
-  readonly disabled: boolean
-  readonly forced_down: boolean
-  /** Last heartbeat, milliseconds since the epoch; null when there was none. */
-  readonly last_seen_at: number | null
-}
+import type { HostRow } from '../contracts/index.ts'
 
 export interface HostChanges {
   /** Passed to the next call, which then answers what has changed since. */

@@ -1,5 +1,5 @@
 import type { PlanRequest } from '../contracts/index.ts'
-import type { HostRow } from './host.ts'
+import type { HostRow } from '../contracts/index.ts'
 import { randomBelow, type Random } from './random.ts'
 
 /** A host of a mixed fleet, for warm-up, measurement and tests: some full, some disabled, few down at time 0. */

@@ -1,3 +1,3 @@
 export { sentence } from './explanation.ts'
-export type { CellSource, HostChanges, HostRow } from './host.ts'
+export type { CellSource, HostChanges } from './host.ts'
 export { createScheduler, type Scheduler, type SchedulerConfig, type SchedulerParts } from './scheduler.ts'

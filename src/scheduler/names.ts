@@ -1,4 +1,4 @@
-import type { HostRow } from './host.ts'
+import type { HostRow } from '../contracts/index.ts'
 
 /** The slots of the hosts by the names they go by: a host may have several nodes. */
 export interface Names {

@@ -1,7 +1,8 @@
 import type { Clock } from '../kernel/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import type { Fleet } from './fleet.ts'
-import type { CellSource, HostRow } from './host.ts'
+import type { HostRow } from '../contracts/index.ts'
+import type { CellSource } from './host.ts'
 import type { Taken } from './taken.ts'
 
 /** Without a word from the bus, a cell is asked for changes this often. */

@@ -4,7 +4,8 @@ import { type ManualClock, manualClock, settled } from '../../test/support/manua
 import { HOSTS_CHANGED, type PlanRequest, planResult, SCHEDULER_TOPIC } from '../contracts/index.ts'
 import { type Bus, createMemoryBus, type Json } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
-import type { CellSource, HostRow } from './host.ts'
+import type { HostRow } from '../contracts/index.ts'
+import type { CellSource } from './host.ts'
 import { createScheduler, type Scheduler, sentence } from './index.ts'
 
 /** A cell's hosts as its database has them, with a count of the reads. */

@@ -1,10 +1,10 @@
+import type { HostRow } from '../contracts/index.ts'
 import type { Condition } from './filters/filter.ts'
 import {
   type Demand,
   type Fact,
   factsOf,
   type Host,
-  type HostRow,
   QUANTITIES,
   type Quantity,
   quantitiesOf,

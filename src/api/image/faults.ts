@@ -1,27 +1,10 @@
-import type { Problem, ProblemKind } from '../../kernel/index.ts'
-import type { Answer, Call } from '../../platform/http/index.ts'
-
-const STATUS: Readonly<Record<ProblemKind, readonly [status: number, title: string]>> = {
-  bad_request: [400, 'Bad Request'],
-  unauthorized: [401, 'Unauthorized'],
-  forbidden: [403, 'Forbidden'],
-  over_quota: [413, 'Request Entity Too Large'],
-  not_found: [404, 'Not Found'],
-  method_not_allowed: [405, 'Method Not Allowed'],
-  not_acceptable: [406, 'Not Acceptable'],
-  conflict: [409, 'Conflict'],
-  gone: [410, 'Gone'],
-  too_large: [413, 'Request Entity Too Large'],
-  unsupported_media_type: [415, 'Unsupported Media Type'],
-  not_implemented: [501, 'Not Implemented'],
-  unavailable: [503, 'Service Unavailable'],
-  no_valid_host: [500, 'Internal Server Error'],
-  internal: [500, 'Internal Server Error'],
-}
+import type { Problem } from '../../kernel/index.ts'
+import { type Answer, type Call, STATUS } from '../../platform/http/index.ts'
 
 /** Glance's errors are pages of HTML for whoever does not ask for JSON; clients take the text out of either. */
 export function fault(problem: Problem, call: Call): Answer {
-  const [code, title] = STATUS[problem.kind]
+  // Glance answers a quota that is used up as it does a body that is too large.
+  const [code, title] = STATUS[problem.kind === 'over_quota' ? 'too_large' : problem.kind]
   const status = `${code} ${title}`
   const headers: Record<string, string> = {}
   if (code === 401) headers['www-authenticate'] = `Keystone uri="${call.baseUrl.replace(/\/image$/, '/identity')}"`

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { fleetOf, policyOf, requestFor } from '../../../test/support/fleet.ts'
-import type { HostRow } from '../host.ts'
+import type { HostRow } from '../../contracts/index.ts'
 import { plan } from '../plan.ts'
 import { type Multipliers, weighings } from './index.ts'
 
