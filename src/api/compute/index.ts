@@ -6,7 +6,7 @@ import { aggregates } from './aggregates.ts'
 import { extensions } from './extensions.ts'
 import { faultAnswer } from './faults.ts'
 import { flavors } from './flavors.ts'
-import { hosts } from './hosts.ts'
+import { hypervisors } from './hypervisors.ts'
 import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
@@ -14,6 +14,7 @@ import { quotas } from './quotas.ts'
 import type { Resource } from './route.ts'
 import { serverParts } from './server-parts.ts'
 import { servers } from './servers.ts'
+import { services } from './services.ts'
 import { requestedVersion, versionHeaders } from './version.ts'
 import { versionRoutes } from './versions.ts'
 
@@ -43,7 +44,8 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     instanceActions(compute, { maxLimit }),
     flavors(compute, { maxLimit }),
     keypairs(compute, { maxLimit }),
-    hosts(compute, { maxLimit }),
+    services(compute),
+    hypervisors(compute, { maxLimit }),
     aggregates(compute),
     quotas(compute),
     extensions,

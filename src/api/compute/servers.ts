@@ -5,7 +5,8 @@ import { boolean, Description, Fqdn, Int, integer, Ipv4, Ipv6, Name } from './fi
 import { paged } from './paging.ts'
 import { action, type Asked, bodyShape, Reply, type Req, resource, route } from './route.ts'
 import { createRequest, ServerCreate } from './server-create.ts'
-import { listRequest, ServerQuery } from './server-query.ts'
+import { listRequest } from './server-list.ts'
+import { ServerQuery } from './server-query.ts'
 import { serverBrief, serverCreated, serverListed, serverShown, serverUpdated } from './views/servers.ts'
 
 /** What a route below `/servers/:server_id` is about; its owner is the target of policy. */
