@@ -2,7 +2,7 @@ export { type Listing, MAX_PAGE, type Page, type Viewer, viewerOf } from './list
 export { createNetworks, type Networks, type NetworksOptions } from './networks.ts'
 export type { Network, NetworkFields } from './networks/networks.store.ts'
 export type { FixedIp, PortChanges, WantedPort } from './ports/port-verbs.ts'
-export type { Port } from './ports/ports.store.ts'
+export type { AddressFilter, Port } from './ports/ports.store.ts'
 export type { GroupWithRules, WantedRule } from './security-groups/security-group-verbs.ts'
 export type { SecurityGroupRule } from './security-groups/security-groups.store.ts'
 export type { NetworkRequest, NetworkRequests } from './servers/requests.ts'

@@ -101,7 +101,12 @@ async function create(tx: GlobalTx, wanted: WantedSubnet): Promise<string> {
       project_id: wanted.project_id,
       cidr: wanted.cidr,
       gateway_ip: gateway ? formatAddress(gateway) : null,
-      ...{ name, description, enable_dhcp, dns_nameservers, host_routes, allocation_pools },
+      name,
+      description,
+      enable_dhcp,
+      dns_nameservers,
+      host_routes,
+      allocation_pools,
     })
   } catch (error) {
     if (isForeignKeyViolation(error)) throw networkNotFound(wanted.network_id)

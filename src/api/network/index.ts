@@ -1,0 +1,2 @@
+export { networkFace, type NetworkFaceOptions } from './face.ts'
+export { networkPolicy } from './policy.ts'

@@ -1,0 +1,101 @@
+import { type TSchema, Type as T } from '@sinclair/typebox'
+
+const Text = T.String({ maxLength: 255 })
+const Project = T.Optional(T.String({ minLength: 1, maxLength: 255 }))
+const Id = T.String({ minLength: 1, maxLength: 36 })
+const Address = T.String({ minLength: 2, maxLength: 45 })
+const Cidr = T.String({ minLength: 4, maxLength: 49 })
+const Empty = T.Optional(T.Array(T.Never(), { maxItems: 0 }))
+/** Accepted where a client says it, since it is what it gets anyway. */
+const AlwaysOn = T.Optional(T.Literal(true))
+
+const object = <P extends Record<string, TSchema>>(properties: P) => T.Object(properties, { additionalProperties: false })
+
+const network = {
+  name: T.Optional(Text),
+  description: T.Optional(Text),
+  admin_state_up: T.Optional(T.Boolean()),
+  shared: T.Optional(T.Boolean()),
+  'router:external': T.Optional(T.Boolean()),
+  mtu: T.Optional(T.Integer({ minimum: 68, maximum: 65_535 })),
+  port_security_enabled: AlwaysOn,
+}
+export const NetworkCreate = object({
+  ...network,
+  project_id: Project,
+  tenant_id: Project,
+  is_default: T.Optional(T.Literal(false)),
+  availability_zone_hints: Empty,
+})
+export const NetworkUpdate = object(network)
+
+const Pools = T.Array(object({ start: Address, end: Address }), { maxItems: 64 })
+const subnet = {
+  name: T.Optional(Text),
+  description: T.Optional(Text),
+  gateway_ip: T.Optional(T.Union([Address, T.Null()])),
+  enable_dhcp: T.Optional(T.Boolean()),
+  dns_nameservers: T.Optional(T.Array(Address, { maxItems: 5 })),
+  host_routes: T.Optional(T.Array(object({ destination: Cidr, nexthop: Address }), { maxItems: 20 })),
+  allocation_pools: T.Optional(Pools),
+  service_types: Empty,
+}
+export const SubnetCreate = object({
+  ...subnet,
+  network_id: Id,
+  cidr: Cidr,
+  ip_version: T.Union([T.Literal(4), T.Literal(6)]),
+  project_id: Project,
+  tenant_id: Project,
+  subnetpool_id: T.Optional(T.Null()),
+  ipv6_address_mode: T.Optional(T.Null()),
+  ipv6_ra_mode: T.Optional(T.Null()),
+})
+export const SubnetUpdate = object(subnet)
+
+const port = {
+  name: T.Optional(Text),
+  description: T.Optional(Text),
+  admin_state_up: T.Optional(T.Boolean()),
+  device_id: T.Optional(Text),
+  device_owner: T.Optional(Text),
+  fixed_ips: T.Optional(
+    T.Array(object({ subnet_id: T.Optional(Id), ip_address: T.Optional(Address) }), { maxItems: 16 }),
+  ),
+  security_groups: T.Optional(T.Array(Id, { maxItems: 64 })),
+  'binding:host_id': T.Optional(Text),
+  'binding:vnic_type': T.Optional(T.Literal('normal')),
+  'binding:profile': T.Optional(T.Union([T.Null(), object({})])),
+  port_security_enabled: AlwaysOn,
+  allowed_address_pairs: Empty,
+  extra_dhcp_opts: Empty,
+}
+export const PortCreate = object({
+  ...port,
+  network_id: Id,
+  mac_address: T.Optional(T.String({ pattern: '^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$' })),
+  project_id: Project,
+  tenant_id: Project,
+})
+export const PortUpdate = object(port)
+
+const group = { name: T.Optional(Text), description: T.Optional(Text), stateful: AlwaysOn }
+export const SecurityGroupCreate = object({ ...group, project_id: Project, tenant_id: Project })
+export const SecurityGroupUpdate = object(group)
+
+const Optional = <S extends TSchema>(schema: S) => T.Optional(T.Union([schema, T.Null()]))
+const PortNumber = T.Integer({ minimum: 0, maximum: 65_535 })
+export const SecurityGroupRuleCreate = object({
+  security_group_id: Id,
+  direction: T.Union([T.Literal('ingress'), T.Literal('egress')]),
+  ethertype: T.Optional(T.Union([T.Literal('IPv4'), T.Literal('IPv6')])),
+  protocol: Optional(T.Union([T.String({ maxLength: 40 }), T.Integer({ minimum: 0, maximum: 255 })])),
+  port_range_min: Optional(PortNumber),
+  port_range_max: Optional(PortNumber),
+  remote_ip_prefix: Optional(Cidr),
+  remote_group_id: Optional(Id),
+  remote_address_group_id: T.Optional(T.Null()),
+  description: Optional(Text),
+  project_id: Project,
+  tenant_id: Project,
+})

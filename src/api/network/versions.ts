@@ -1,0 +1,88 @@
+import { notFound } from '../../kernel/index.ts'
+import type { Call, HttpRoute } from '../../platform/http/index.ts'
+import type { Gate } from './resource.ts'
+
+/** What is true of this API, by Neutron's alias; clients ask before they use it. */
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  agent: 'agent',
+  availability_zone: 'Availability Zone',
+  binding: 'Port Binding',
+  'external-net': 'Neutron external network',
+  'net-mtu': 'Network MTU',
+  'net-mtu-writable': 'Network MTU (writable)',
+  pagination: 'Pagination support',
+  'project-id': 'project_id field enabled',
+  provider: 'Provider Network',
+  quotas: 'Quota management support',
+  'security-group': 'security-group',
+  sorting: 'Sorting support',
+  'standard-attr-description': 'standard-attr-description',
+  'standard-attr-revisions': 'Resource revision numbers',
+  'standard-attr-timestamp': 'Resource timestamps',
+}
+const UPDATED = '2026-01-01T00:00:00-00:00'
+
+const extension = ([alias, name]: [string, string]) => ({ alias, name, description: name, links: [], updated: UPDATED })
+
+const RESOURCES = {
+  network: 'networks',
+  subnet: 'subnets',
+  port: 'ports',
+  'security-group': 'security-groups',
+  'security-group-rule': 'security-group-rules',
+  quota: 'quotas',
+  extension: 'extensions',
+}
+
+/** No quota is enforced on networks; -1 says so. */
+const UNLIMITED = { network: -1, subnet: -1, port: -1, security_group: -1, security_group_rule: -1 }
+
+/** What clients look at before, and beside, the resources themselves. */
+export function versionRoutes({ authenticate, policy }: Gate): HttpRoute[] {
+  const link = (call: Call, path: string) => ({ rel: 'self', href: `${call.baseUrl}${path}` })
+  const get = (path: string, handle: (call: Call) => unknown, rule?: string): HttpRoute => ({
+    method: 'GET',
+    path,
+    handle(call) {
+      const ctx = authenticate(call)
+      if (rule) policy.enforce(rule, ctx)
+      return { status: 200, body: handle(call) }
+    },
+  })
+
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      handle: (call) => ({
+        status: 200,
+        body: { versions: [{ id: 'v2.0', status: 'CURRENT', links: [link(call, '/v2.0/')] }] },
+      }),
+    },
+    get('/v2.0', (call) => ({
+      resources: Object.entries(RESOURCES).map(([name, collection]) => ({
+        name,
+        collection,
+        links: [link(call, `/v2.0/${collection}`)],
+      })),
+    })),
+    get('/v2.0/extensions', () => ({ extensions: Object.entries(EXTENSIONS).map(extension) })),
+    get('/v2.0/extensions/:alias', ({ params: { alias = '' } }) => {
+      const name = Object.hasOwn(EXTENSIONS, alias) ? EXTENSIONS[alias] : undefined
+      if (name === undefined) throw notFound(`Extension with alias ${alias} does not exist`)
+      return { extension: extension([alias, name]) }
+    }),
+    get('/v2.0/agents', () => ({ agents: [] }), 'get_agent'),
+    get('/v2.0/availability_zones', () => ({ availability_zones: [] }), 'get_availability_zone'),
+    ...['/v2.0/quotas/:project_id', '/v2.0/quotas/:project_id/default'].map(
+      (path): HttpRoute => ({
+        method: 'GET',
+        path,
+        handle(call) {
+          policy.enforce('get_quota', authenticate(call), { project_id: call.params.project_id })
+          return { status: 200, body: { quota: UNLIMITED } }
+        },
+      }),
+    ),
+  ]
+}

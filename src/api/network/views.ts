@@ -1,0 +1,133 @@
+import type { GroupWithRules, Network, Port, SecurityGroupRule, Subnet } from '../../network/index.ts'
+import type { View } from './query.ts'
+
+/** What the viewer may see beyond the common attributes. */
+export interface Sight {
+  readonly provider: boolean
+  readonly binding: boolean
+}
+
+export function networkView(network: Network, sight: Sight): View {
+  return {
+    id: network.id,
+    name: network.name,
+    description: network.description,
+    ...owner(network),
+    admin_state_up: network.admin_state_up,
+    status: network.admin_state_up ? 'ACTIVE' : 'DOWN',
+    shared: network.shared,
+    'router:external': network.external,
+    mtu: network.mtu,
+    subnets: network.subnets,
+    port_security_enabled: true,
+    availability_zones: [],
+    availability_zone_hints: [],
+    ipv4_address_scope: null,
+    ipv6_address_scope: null,
+    ...(sight.provider && {
+      'provider:network_type': 'local',
+      'provider:physical_network': null,
+      'provider:segmentation_id': null,
+    }),
+    ...standard(network),
+  }
+}
+
+export function subnetView(subnet: Subnet): View {
+  return {
+    id: subnet.id,
+    name: subnet.name,
+    description: subnet.description,
+    ...owner(subnet),
+    network_id: subnet.network_id,
+    ip_version: subnet.cidr.includes(':') ? 6 : 4,
+    cidr: subnet.cidr,
+    gateway_ip: subnet.gateway_ip,
+    allocation_pools: subnet.allocation_pools,
+    enable_dhcp: subnet.enable_dhcp,
+    dns_nameservers: subnet.dns_nameservers,
+    host_routes: subnet.host_routes,
+    ipv6_address_mode: null,
+    ipv6_ra_mode: null,
+    service_types: [],
+    subnetpool_id: null,
+    ...standard(subnet),
+  }
+}
+
+export function portView(port: Port, sight: Sight): View {
+  return {
+    id: port.id,
+    name: port.name,
+    description: port.description,
+    ...owner(port),
+    network_id: port.network_id,
+    mac_address: port.mac_address,
+    admin_state_up: port.admin_state_up,
+    status: port.status,
+    device_id: port.device_id,
+    device_owner: port.device_owner,
+    fixed_ips: port.fixed_ips,
+    security_groups: port.security_groups,
+    port_security_enabled: true,
+    allowed_address_pairs: [],
+    extra_dhcp_opts: [],
+    'binding:vnic_type': 'normal',
+    ...(sight.binding && {
+      'binding:host_id': port.binding_host,
+      'binding:profile': {},
+      'binding:vif_details': {},
+      'binding:vif_type': port.binding_host === '' ? 'unbound' : 'other',
+    }),
+    ...standard(port),
+  }
+}
+
+export function securityGroupView(group: GroupWithRules): View {
+  return {
+    id: group.id,
+    name: group.name,
+    description: group.description,
+    ...owner(group),
+    stateful: true,
+    shared: false,
+    security_group_rules: group.rules.map(ruleView),
+    ...standard(group),
+  }
+}
+
+export function ruleView(rule: SecurityGroupRule): View {
+  return {
+    id: rule.id,
+    security_group_id: rule.security_group_id,
+    ...owner(rule),
+    direction: rule.direction,
+    ethertype: rule.ethertype,
+    protocol: rule.protocol,
+    port_range_min: rule.port_range_min,
+    port_range_max: rule.port_range_max,
+    remote_ip_prefix: rule.remote_ip_prefix,
+    normalized_cidr: rule.remote_ip_prefix,
+    remote_group_id: rule.remote_group_id,
+    remote_address_group_id: null,
+    description: rule.description,
+    // A rule is never changed.
+    ...standard({ created_at: rule.created_at, updated_at: rule.created_at, revision: 0 }),
+  }
+}
+
+const owner = ({ project_id }: { project_id: string }) => ({ project_id, tenant_id: project_id })
+
+function standard(row: { created_at: Date; updated_at: Date; revision: number }) {
+  return {
+    tags: [],
+    revision_number: row.revision,
+    created_at: seconds(row.created_at),
+    updated_at: seconds(row.updated_at),
+  }
+}
+
+/** `2026-11-22T07:18:24Z` */
+function seconds(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`
+}
