@@ -154,10 +154,7 @@ function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   for (const [column, values] of Object.entries(query.exact)) {
     const known = values.filter((value) => value !== null)
     const isNull = known.length < values.length ? sql`or ${sql(column)} is null` : sql``
-    const match = known.some((value) => value instanceof Date)
-      ? sql`${sql(column)} = any(${known.map(asText)}::text[]::timestamptz[])`
-      : sql`${sql(column)}::text = any(${known.map(asText)}::text[])`
-    terms.push(sql`(${match} ${isNull})`)
+    terms.push(sql`(${equals(sql, column, known)} ${isNull})`)
   }
   for (const [column, pattern] of Object.entries(query.pattern)) terms.push(sql`${sql(column)} ~* ${pattern}`)
   if (query.status) terms.push(statusTerm(sql, query.status))
@@ -176,6 +173,13 @@ function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   if (query.changes_since) terms.push(sql`updated_at >= ${query.changes_since}`)
   if (query.changes_before) terms.push(sql`updated_at <= ${query.changes_before}`)
   return terms
+}
+
+/** A single value is compared by itself: only then does an index on it also give the order of the page. */
+function equals(sql: AnySql, column: string, values: readonly (string | number | boolean | Date)[]): Fragment {
+  const texts = values.map(asText)
+  if (values.some((value) => value instanceof Date)) return sql`${sql(column)} = any(${texts}::text[]::timestamptz[])`
+  return texts.length === 1 ? sql`${sql(column)}::text = ${texts[0]!}` : sql`${sql(column)}::text = any(${texts}::text[])`
 }
 
 function asText(value: string | number | boolean | Date): string {
