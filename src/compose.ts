@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startHosting } from '../agent/index.ts'
-import { computeFace, computePolicies } from './api/compute/index.ts'
-import { authenticator, identityFace, identityPolicy } from './api/identity/index.ts'
-import { imageFace, imagePolicy } from './api/image/index.ts'
-import { networkFace, networkPolicy } from './api/network/index.ts'
+import { computeFace } from './api/compute/index.ts'
+import { authenticator, identityFace } from './api/identity/index.ts'
+import { imageFace } from './api/image/index.ts'
+import { networkFace } from './api/network/index.ts'
 import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
 import { ask, createConductor, createHostCalls, type ImageSources, type Planner } from './conductor/index.ts'
@@ -19,6 +19,7 @@ import { asProblem, type Databases, openDatabases, startEmbeddedPostgres } from 
 import { serve } from './platform/http/index.ts'
 import { type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
+import { policyDefaults } from './policies.ts'
 import { createScheduler, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
 import { loadSecrets, lockStatePath, writeClientFiles } from './state/index.ts'
@@ -183,7 +184,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
   )
   const policy = createPolicy({
     ...config.oslo_policy,
-    defaults: { ...computePolicies, ...identityPolicy, ...imagePolicy, ...networkPolicy },
+    defaults: policyDefaults,
     file: config.oslo_policy.policy_file,
     dirs: config.oslo_policy.policy_dirs,
     log: logs.role('nova-api'),
@@ -232,6 +233,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     listen: { host: config.DEFAULT.osapi_compute_listen, port: config.DEFAULT.osapi_compute_listen_port },
     logs,
     classify: asProblem,
+    maxBodyBytes: config.oslo_middleware.max_request_body_size,
     trustProxyHeaders: config.oslo_middleware.enable_proxy_headers_parsing,
     linkPrefixes: { 'nova-api': config.api.compute_link_prefix },
     accessLog: config.bunova.access_log,

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -160,10 +160,6 @@ describe('mistakes', () => {
 })
 
 describe('rendered', () => {
-  test('etc/nova/nova.conf is the sample (else run `bun run build:sample-config`)', () => {
-    expect(readFileSync(join(import.meta.dir, '../../../etc/nova/nova.conf'), 'utf8')).toBe(renderSampleConfig())
-  })
-
   test('the sample, taken as it is or with every comment sign removed, changes nothing', () => {
     const sample = renderSampleConfig()
     expect(load(sample)).toEqual(load(''))
