@@ -21,6 +21,8 @@ export function listQuery(query: URLSearchParams): ListQuery {
   }
   const filters = new Map<string, string[]>()
   for (const [name, value] of query) {
+    // PostgreSQL has no text with a NUL in it.
+    if (value.includes('\0')) throw badRequest('A query parameter has a NUL character.')
     if (RESERVED.includes(name)) continue
     const attribute = Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name
     filters.set(attribute, [...(filters.get(attribute) ?? []), value])

@@ -90,7 +90,9 @@ export async function showPort(sql: GlobalSql, viewer: Viewer, id: string): Prom
 }
 
 export async function updatePort(sql: GlobalSql, id: string, changes: Partial<PortFields>): Promise<void> {
-  await sql`update ports set ${sql({ ...changes })} where id = ${id}`
+  // Given to another device, it has no place among those that compute was asked for.
+  const place = changes.device_id === undefined ? {} : { request_index: null }
+  await sql`update ports set ${sql({ ...changes, ...place })} where id = ${id}`
 }
 
 export async function touchPort(sql: GlobalSql, id: string): Promise<void> {

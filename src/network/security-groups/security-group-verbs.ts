@@ -70,7 +70,7 @@ export function securityGroupVerbs(db: GlobalDb): SecurityGroupVerbs {
 
   return {
     async list(viewer, listing) {
-      await ensureDefaultGroup(db, viewer.project_id)
+      if (viewer.project_id !== '') await ensureDefaultGroup(db, viewer.project_id)
       const { items, more } = await listGroups(sql, viewer, listing)
       return { items: await withRules(items), more }
     },
