@@ -22,7 +22,7 @@ export interface ComputeOptions {
   readonly hostCalls: HostCalls
   readonly clock: Clock
   readonly log: Logger
-  /** `[quota]`. */
+  /** `[quota]`; of its options those that are counted here. */
   readonly quota: QuotaValues
   readonly instance_name_template: string
   readonly service_down_time_s: number

@@ -57,7 +57,6 @@ export const IMAGE: ImageFacts = {
 
 export interface Answer {
   readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is what the test says it is
   readonly body: any
   readonly headers: Headers
 }
@@ -108,6 +107,7 @@ export async function startComputeApi(quota: Partial<Record<string, number>> = {
       key_pairs: 100,
       server_groups: 10,
       server_group_members: 10,
+      ...{ injected_files: 5, recheck_quota: true },
       ...quota,
     },
     instance_name_template: 'instance-%08x',

@@ -199,7 +199,6 @@ interface Case {
   readonly method?: string
   readonly body?: unknown
   readonly path: () => string
-  // biome-ignore lint/suspicious/noExplicitAny: part of an answer
   readonly part: (body: any) => Record<string, unknown>
 }
 

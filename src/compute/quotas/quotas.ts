@@ -26,7 +26,12 @@ interface QuotasOptions {
 }
 
 /** What a project may have, and what it has of it. */
-export function createQuotas({ db, projects, defaults }: QuotasOptions) {
+export function createQuotas({ db, projects, ...options }: QuotasOptions) {
+  // A configuration has more options than there are resources; an answer must not.
+  const defaults = Object.fromEntries(
+    QUOTA_RESOURCES.map((resource) => [resource, options.defaults[resource]]),
+  ) as unknown as QuotaValues
+
   async function limitsOf(projectId: string): Promise<QuotaValues> {
     const rows = await readLimits(db, projectId)
     return rows.length === 0
