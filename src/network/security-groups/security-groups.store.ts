@@ -74,7 +74,7 @@ export async function rulesOf(sql: GlobalSql, groupIds: readonly string[]): Prom
   return sql`
     select * from (${ownRules(sql, { all: true, project_id: '' })}) rules
     where security_group_id = any(${groupIds as string[]}::uuid[])
-    order by created_at, id`
+    order by created_at, direction, ethertype, id`
 }
 
 export async function showGroup(sql: GlobalSql, viewer: Viewer, id: string): Promise<SecurityGroup | undefined> {
