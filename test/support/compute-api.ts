@@ -55,6 +55,9 @@ export const IMAGE: ImageFacts = {
   virtual_size_bytes: 1_048_576,
 }
 
+/** Options of `[quota]` that are no resource: no answer may show them. */
+const UNCOUNTED = { injected_files: 5, recheck_quota: true }
+
 export interface Answer {
   readonly status: number
   readonly body: any
@@ -107,7 +110,7 @@ export async function startComputeApi(quota: Partial<Record<string, number>> = {
       key_pairs: 100,
       server_groups: 10,
       server_group_members: 10,
-      ...{ injected_files: 5, recheck_quota: true },
+      ...UNCOUNTED,
       ...quota,
     },
     instance_name_template: 'instance-%08x',
