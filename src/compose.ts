@@ -54,7 +54,6 @@ export interface Cloud {
 
 /** Requests under way when the process is told to stop get this long. */
 const DRAIN_S = 10
-const PLAN_DEADLINE_S = 10
 /** An api may be restarting; a host is not to blame for that. */
 const IMAGE_SOURCE_DEADLINE_S = 120
 const CONCURRENT_IMAGE_SOURCES = 64
@@ -141,7 +140,7 @@ interface ControlPlane {
 async function startControlPlane(parts: Parts, later: Later): Promise<ControlPlane> {
   const { config, roles, logs, bus, databases } = parts
   const cells = createCells(databases, logs.role('nova-conductor'))
-  const networks = createNetworks({ db: databases.global, clock: systemClock, log: logs.role('nova-network') })
+  const networks = createNetworks({ db: databases.global, log: logs.role('nova-network') })
   const scheduler = roles.has('scheduler') ? await startScheduler(parts, cells, later) : null
   const api = roles.has('api') ? await startApi(parts, cells, networks, later) : null
   if (roles.has('conductor')) {
@@ -150,7 +149,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
       id: parts.secrets.node_id,
       cells,
       bus,
-      planner: scheduler ? { plan: async (request) => scheduler.plan(request) } : remotePlanner(bus),
+      planner: scheduler ? { plan: async (request) => scheduler.plan(request) } : remotePlanner(bus, config.DEFAULT.rpc_response_timeout),
       networks,
       images: api?.images ?? remoteImages(bus),
       hosts: createHostCalls(bus, systemClock),
@@ -160,6 +159,8 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
       max_attempts: config.scheduler.max_attempts,
       instance_name_template: config.DEFAULT.instance_name_template,
       shutdown_timeout_s: config.DEFAULT.shutdown_timeout,
+      running_deleted_instance_action: config.DEFAULT.running_deleted_instance_action,
+      default_schedule_zone: config.DEFAULT.default_schedule_zone ?? null,
     })
     later(conductor, (started) => started.stop())
     await conductor.start()
@@ -270,12 +271,12 @@ async function startScheduler({ config, logs, bus, databases }: Parts, cells: Ce
   return scheduler
 }
 
-function remotePlanner(bus: Bus): Planner {
+function remotePlanner(bus: Bus, deadline_s: number): Planner {
   return {
     plan: async (request) =>
       planResult.parse(
         await ask(bus, SCHEDULER_TOPIC, request, {
-          deadline_s: PLAN_DEADLINE_S,
+          deadline_s,
           clock: systemClock,
           silence: 'The scheduler did not answer in time.',
         }),

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/index.ts'
 import type { Bus, Json } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { listenToHosts } from './host-events.ts'
+import { listenToHosts, type StrayAction } from './host-events.ts'
 import type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'
 import type { Probe } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
@@ -31,6 +31,9 @@ export interface ConductorOptions {
   readonly max_attempts: number
   readonly instance_name_template: string
   readonly shutdown_timeout_s: number
+  readonly running_deleted_instance_action: StrayAction
+  /** Zone of servers that ask for none; null leaves them any. */
+  readonly default_schedule_zone: string | null
   /** For tests: ends runs where a crash or a failure would. */
   readonly probe?: Probe
 }
@@ -83,7 +86,7 @@ export function createConductor(options: ConductorOptions): Conductor {
 
   return {
     async start() {
-      listeners = cells.withHosts().map((cell) => listenToHosts({ ...ports, global: cells.global, cell, bus, clock, log }))
+      listeners = cells.withHosts().map((cell) => listenToHosts({ ...options, ...ports, global: cells.global, cell }))
       await Promise.all(listeners.map((listener) => listener.ready))
       await Promise.all(engines.map((each) => each.start()))
     },

@@ -7,6 +7,9 @@ import type { Logger } from '../platform/log/index.ts'
 import type { HostCalls } from './ports.ts'
 import { syncPower } from './power-sync.ts'
 
+/** Nova's words: look away, tell, turn off, or remove. */
+export type StrayAction = 'noop' | 'log' | 'shutdown' | 'reap'
+
 export interface HostEventOptions {
   readonly bus: Bus
   readonly global: GlobalDb
@@ -14,6 +17,8 @@ export interface HostEventOptions {
   readonly hosts: HostCalls
   readonly clock: Clock
   readonly log: Logger
+  /** `[DEFAULT] running_deleted_instance_action`: what is done with a guest whose server is not placed there. */
+  readonly running_deleted_instance_action: StrayAction
   ring(database: string, taskId: string): void
   hostsChanged(cellId: string, hostIds: readonly number[]): void
 }
@@ -21,7 +26,7 @@ export interface HostEventOptions {
 /** Heartbeats are written together, at most this often. */
 const HEARTBEAT_BATCH_MS = 500
 const CONCURRENCY = 16
-const REAP_DEADLINE_S = 60
+const STRAY_DEADLINE_S = 60
 /** Refused by no journal: it is for a guest whose server is gone, whatever generation that had. */
 const LAST_GENERATION = 2 ** 31 - 1
 
@@ -79,20 +84,20 @@ export function listenToHosts(options: HostEventOptions): Subscription {
       if (placed.has(guest.server_id)) {
         const task = await syncPower(cell, { ...event, ...guest }, log)
         if (task) options.ring(cell.id, task)
-      } else await reap(event.host, guest.server_id)
+      } else await treatStray(event.host, guest.server_id)
     }
   }
 
-  async function reap(host: string, serverId: string): Promise<void> {
+  async function treatStray(host: string, serverId: string): Promise<void> {
+    const action = options.running_deleted_instance_action
+    if (action === 'noop') return
+    log.warn({ host, instance: serverId, action }, 'a guest runs where no server is placed')
+    if (action === 'log') return
     const [row] = await cell.sql<{ generation: number; deleted: boolean }[]>`
       select generation, deleted_at is not null as deleted from servers where id = ${serverId}`
     const generation = row && !row.deleted ? row.generation : LAST_GENERATION
-    log.warn({ host, instance: serverId }, 'a guest runs where no server is placed; removing it')
-    await hosts.command(
-      host,
-      { verb: 'destroy', command_id: newId(), server_id: serverId, generation },
-      REAP_DEADLINE_S,
-    )
+    const order = action === 'reap' ? ({ verb: 'destroy' } as const) : ({ verb: 'power_off', timeout_s: 0 } as const)
+    await hosts.command(host, { ...order, command_id: newId(), server_id: serverId, generation }, STRAY_DEADLINE_S)
   }
 
   const subscription = bus.consume(HOST_EVENTS, { group: `conductor-${cell.id}`, concurrency: CONCURRENCY }, async (message) => {

@@ -51,7 +51,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
   const bus = createMemoryBus({ log: quietLog })
   const cells = createCells(databases, quietLog)
   const cell = cells.get('cell1')
-  const networks = createNetworks({ db: databases.global, clock: systemClock, log: quietLog })
+  const networks = createNetworks({ db: databases.global, log: quietLog })
   await networks.bootstrap()
   const scheduler: Scheduler = createScheduler({
     config: {
@@ -88,6 +88,8 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       max_attempts: 3,
       instance_name_template: 'instance-%08x',
       shutdown_timeout_s: 1,
+      running_deleted_instance_action: 'reap',
+      default_schedule_zone: null,
       ...(probe ? { probe } : {}),
     })
     await conductor.start()

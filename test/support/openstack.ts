@@ -6,8 +6,6 @@ export interface OpenStack {
   run(...args: string[]): Promise<string>
   /** The same with `-f json`, parsed. */
   json<T = Record<string, unknown>>(...args: string[]): Promise<T>
-  /** The error text of a command that must fail. */
-  fails(...args: string[]): Promise<string>
 }
 
 const COMMAND_DEADLINE_MS = 90_000
@@ -33,10 +31,5 @@ export function openstack(statePath: string): OpenStack {
   return {
     run,
     json: async <T>(...args: string[]) => JSON.parse(await run(...args, '-f', 'json')) as T,
-    async fails(...args) {
-      const { code, out, err } = await spawn(args)
-      if (code === 0) throw new Error(`openstack ${args.join(' ')} should have failed, but printed:\n${out}`)
-      return err
-    },
   }
 }

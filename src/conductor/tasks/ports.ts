@@ -13,6 +13,7 @@ export interface TaskPorts {
   /** Tells schedulers that these hosts' rows have changed. */
   hostsChanged(cellId: string, hostIds: readonly number[]): void
   readonly max_attempts: number
+  readonly default_schedule_zone: string | null
   readonly instance_name_template: string
   readonly shutdown_timeout_s: number
 }

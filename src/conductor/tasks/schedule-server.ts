@@ -67,7 +67,7 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   if (!server) return null
   let plan = NO_PLAN
   for (let round = 0; round < MAX_PLANS; round++) {
-    plan = await ports.planner.plan(planRequest(server, context, ports.max_attempts, round))
+    plan = await ports.planner.plan(planRequest(ports, server, context, round))
     if (plan.candidates.length === 0) break
     for (let index = 0; index < plan.candidates.length; index++) {
       if (await placeOnHost(ports, context, server, plan, index)) return plan.candidates[index]!.cell_id
@@ -81,19 +81,19 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   return CELL0
 }
 
-function planRequest(server: Server, context: Context, maxAttempts: number, round: number): PlanRequest {
+function planRequest(ports: TaskPorts, server: Server, context: Context, round: number): PlanRequest {
   return {
     server_id: server.id,
     project_id: server.project_id,
     flavor: server.flavor,
     image_properties: { ...server.image?.properties },
-    availability_zone: server.availability_zone,
+    availability_zone: server.availability_zone ?? ports.default_schedule_zone,
     force_host: context.input.force_host,
     force_node: context.input.force_node,
     ...(context.input.requested_host === undefined ? {} : { requested_host: context.input.requested_host }),
     ...(context.input.requested_node === undefined ? {} : { requested_node: context.input.requested_node }),
     ignore_hosts: [],
-    count: maxAttempts,
+    count: ports.max_attempts,
     seed: Number.parseInt(server.id.slice(0, 8), 16) + round,
   }
 }

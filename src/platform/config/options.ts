@@ -79,22 +79,14 @@ export const options = {
     }),
     max_concurrent_builds: integer({ default: 10, min: 0, help: 'Builds at once on a host; 0 is unlimited.' }),
     shutdown_timeout: integer({ default: 60, min: 0, help: 'Seconds a guest gets to shut itself down.' }),
-    reboot_timeout: integer({
-      default: 0,
-      min: 0,
-      help: 'Seconds after which a hanging reboot is forced; 0 is never.',
-    }),
-    use_cow_images: boolean({ default: true, help: 'Disks are qcow2 overlays of the cached image; else copies.' }),
     transport_url: text({ help: 'redis://… or rediss://… of the bus; unset for one process that does everything.' }),
-    rpc_response_timeout: integer({ default: 60, min: 1, help: 'Seconds to wait for the answer to a call.' }),
-    long_rpc_timeout: integer({ default: 1800, min: 1, help: 'Seconds to wait where a host has much to do.' }),
+    rpc_response_timeout: integer({
+      default: 60,
+      min: 1,
+      help: 'Seconds that roles of several processes wait for an answer of another.',
+    }),
   },
   api: {
-    auth_strategy: choice(['keystone'], {
-      default: 'keystone',
-      help: 'How callers prove who they are.',
-      aliases: ['auth_strategy'],
-    }),
     enable_instance_password: boolean({ default: true, help: 'Answer a create request with an admin password.' }),
     max_limit: integer({ default: 1000, min: 1, help: 'Most items in one answer.', aliases: ['osapi_max_limit'] }),
     compute_link_prefix: text({
@@ -122,24 +114,6 @@ export const options = {
       min: -1,
       help: 'Metadata items per server.',
       aliases: ['quota_metadata_items'],
-    }),
-    injected_files: integer({
-      default: 5,
-      min: -1,
-      help: 'Files in a create request.',
-      aliases: ['quota_injected_files'],
-    }),
-    injected_file_content_bytes: integer({
-      default: 10_240,
-      min: -1,
-      help: 'Bytes of each such file.',
-      aliases: ['quota_injected_file_content_bytes'],
-    }),
-    injected_file_path_length: integer({
-      default: 255,
-      min: -1,
-      help: 'Length of the path of each such file.',
-      aliases: ['quota_injected_file_path_bytes', 'quota_injected_file_path_length'],
     }),
     key_pairs: integer({ default: 100, min: -1, help: 'Keypairs per user.', aliases: ['quota_key_pairs'] }),
     server_groups: quota(10, 'Server groups', 'quota_server_groups'),
@@ -197,11 +171,6 @@ export const options = {
       min: 0,
       help: 'Seconds a guest gets for a soft reboot before it is rebooted by force.',
       aliases: ['libvirt_wait_soft_reboot_seconds'],
-    }),
-    images_type: choice(['default', 'qcow2', 'raw', 'flat'], {
-      default: 'default',
-      help: 'Form of disks; default follows use_cow_images.',
-      aliases: ['libvirt_images_type'],
     }),
   },
   vnc: {
