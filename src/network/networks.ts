@@ -1,4 +1,3 @@
-import type { Clock } from '../kernel/index.ts'
 import type { GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { bootstrap } from './bootstrap.ts'
@@ -20,7 +19,6 @@ export interface Networks extends ServerPorts {
 
 export interface NetworksOptions {
   readonly db: GlobalDb
-  readonly clock: Clock
   readonly log: Logger
 }
 

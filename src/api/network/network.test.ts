@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { quietLog, type TestDatabases, testDatabases } from '../../../test/support/database.ts'
-import { newHexId, newId, Problem, type RequestContext, systemClock } from '../../kernel/index.ts'
+import { newHexId, newId, Problem, type RequestContext } from '../../kernel/index.ts'
 import { createNetworks, type Networks } from '../../network/index.ts'
 import { asProblem } from '../../platform/db/index.ts'
 import { type HttpServer, serve } from '../../platform/http/index.ts'
@@ -55,7 +55,7 @@ describe('the network API', () => {
 
   beforeAll(async () => {
     databases = await testDatabases()
-    networks = createNetworks({ db: databases.global, clock: systemClock, log: quietLog })
+    networks = createNetworks({ db: databases.global, log: quietLog })
     const policy = createPolicy({ defaults: networkPolicy, log: quietLog })
     server = await serve({
       faces: [networkFace({ networks, authenticate, policy })],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { quietLog, type TestDatabases, testDatabases } from '../../../test/support/database.ts'
 import { Vif } from '../../contracts/index.ts'
-import { newHexId, newId, type RequestContext, systemClock } from '../../kernel/index.ts'
+import { newHexId, newId, type RequestContext } from '../../kernel/index.ts'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { createNetworks, type Network, type Networks, type NetworkRequests, type Viewer } from '../index.ts'
 
@@ -12,7 +12,7 @@ describe('the ports of servers', () => {
 
   beforeAll(async () => {
     databases = await testDatabases()
-    networks = createNetworks({ db: databases.global, clock: systemClock, log: quietLog })
+    networks = createNetworks({ db: databases.global, log: quietLog })
   })
   afterAll(() => databases.drop())
   beforeEach(() => {
