@@ -24,6 +24,8 @@ export interface GroupName {
   readonly name: string
 }
 
+// `device_id <> ''` stands in each statement for one server, since the index of ports by device is of those only.
+
 /** The server's ports in the order they were asked for, as its guest sees them. */
 export async function vifsOf(sql: GlobalSql, serverId: string): Promise<Vif[]> {
   return sql`
@@ -42,7 +44,7 @@ export async function vifsOf(sql: GlobalSql, serverId: string): Promise<Vif[]> {
         where port_id = ports.id
       ) as fixed_ips
     from ports join networks on networks.id = ports.network_id
-    where device_id = ${serverId} and request_index is not null
+    where device_id = ${serverId} and device_id <> '' and request_index is not null
     order by request_index`
 }
 
@@ -111,16 +113,16 @@ export async function bindPort(tx: GlobalTx, binding: PortBinding): Promise<bool
 export async function releasePorts(sql: GlobalSql, serverId: string): Promise<void> {
   await sql`
     with deleted as (
-      delete from ports where device_id = ${serverId} and made_by_compute
+      delete from ports where device_id = ${serverId} and device_id <> '' and made_by_compute
     )
     update ports
     set device_id = '', device_owner = '', binding_host = '', request_index = null, status = 'DOWN',
       updated_at = now(), revision = revision + 1
-    where device_id = ${serverId} and not made_by_compute`
+    where device_id = ${serverId} and device_id <> '' and not made_by_compute`
 }
 
 export async function moveBinding(sql: GlobalSql, serverId: string, host: string): Promise<void> {
   await sql`
     update ports set binding_host = ${host}, updated_at = now(), revision = revision + 1
-    where device_id = ${serverId} and binding_host <> ${host}`
+    where device_id = ${serverId} and device_id <> '' and binding_host <> ${host}`
 }
