@@ -12,7 +12,11 @@ export const networkNotFound = (id: string): Problem =>
   failure('not_found', 'NetworkNotFound', `Network ${id} could not be found.`)
 
 export const networkInUse = (id: string): Problem =>
-  failure('conflict', 'NetworkInUse', `Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`)
+  failure(
+    'conflict',
+    'NetworkInUse',
+    `Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`,
+  )
 
 export const subnetNotFound = (id: string): Problem =>
   failure('not_found', 'SubnetNotFound', `Subnet ${id} could not be found.`)

@@ -57,12 +57,7 @@ export async function page<Row extends object>(
   return { items: found.slice(0, limit), more: found.length > limit }
 }
 
-function condition(
-  sql: GlobalSql,
-  columns: Columns,
-  name: string,
-  values: readonly string[],
-): Fragment | undefined {
+function condition(sql: GlobalSql, columns: Columns, name: string, values: readonly string[]): Fragment | undefined {
   const attribute = Object.hasOwn(columns, name) ? columns[name] : undefined
   if (!attribute) return undefined
   const column = sql(attribute.column)
@@ -77,9 +72,12 @@ function condition(
 }
 
 function ordering(sql: GlobalSql, columns: Columns, listing: Listing): Fragment {
-  return listing.sort.reduceRight((rest: Fragment, { key, descending }) => {
-    const attribute = Object.hasOwn(columns, key) ? columns[key] : undefined
-    if (!attribute) throw invalidInput(`${key.slice(0, 64)} is not an attribute to sort by`)
-    return sql`${sql(attribute.column)} ${descending ? sql`desc` : sql`asc`}, ${rest}`
-  }, sql`created_at, id`)
+  return listing.sort.reduceRight(
+    (rest: Fragment, { key, descending }) => {
+      const attribute = Object.hasOwn(columns, key) ? columns[key] : undefined
+      if (!attribute) throw invalidInput(`${key.slice(0, 64)} is not an attribute to sort by`)
+      return sql`${sql(attribute.column)} ${descending ? sql`desc` : sql`asc`}, ${rest}`
+    },
+    sql`created_at, id`,
+  )
 }

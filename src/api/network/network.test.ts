@@ -25,7 +25,12 @@ describe('the network API', () => {
     return { projectId, userId: 'u', roles, isAdmin: role === 'admin', systemScope: null } as unknown as RequestContext
   }
 
-  async function request(method: string, path: string, token: string, body?: unknown): Promise<{ status: number; body: Body }> {
+  async function request(
+    method: string,
+    path: string,
+    token: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Body }> {
     const response = await fetch(`${server.url}/network${path}`, {
       method,
       headers: { 'x-auth-token': token, 'content-type': 'application/json' },
@@ -84,7 +89,10 @@ describe('the network API', () => {
   test('names its extensions, and says 404 for others', async () => {
     const { body } = await get('/v2.0/extensions')
     expect(body.extensions.map((each: Body) => each.alias)).toContain('security-group')
-    expect(await get('/v2.0/extensions/quotas')).toMatchObject({ status: 200, body: { extension: { alias: 'quotas' } } })
+    expect(await get('/v2.0/extensions/quotas')).toMatchObject({
+      status: 200,
+      body: { extension: { alias: 'quotas' } },
+    })
     expect(await get('/v2.0/extensions/__proto__')).toMatchObject({ status: 404 })
   })
 
@@ -141,7 +149,8 @@ describe('the network API', () => {
     const names = ['a', 'b', 'c', 'd', 'e']
     await made('/v2.0/ports', { ports: names.map((name) => ({ network_id: network.id, name })) })
     const seen: string[] = []
-    let path: string | undefined = `/v2.0/ports?network_id=${network.id}&sort_key=name&sort_dir=desc&limit=2&fields=name`
+    let path: string | undefined =
+      `/v2.0/ports?network_id=${network.id}&sort_key=name&sort_dir=desc&limit=2&fields=name`
     while (path !== undefined) {
       const { body }: { body: Body } = await get(path)
       seen.push(...body.ports.map((each: Body) => each.name))
@@ -149,7 +158,15 @@ describe('the network API', () => {
     }
     expect(seen).toEqual(names.toReversed())
     expect(await get(`/v2.0/ports?marker=${newId()}`)).toMatchObject({ status: 200, body: { ports: [] } })
-    for (const query of ['limit=x', 'limit=-1', 'sort_key=secret', 'sort_key=id&sort_dir=up', 'page_reverse=True', 'name=%00', 'marker=%00']) {
+    for (const query of [
+      'limit=x',
+      'limit=-1',
+      'sort_key=secret',
+      'sort_key=id&sort_dir=up',
+      'page_reverse=True',
+      'name=%00',
+      'marker=%00',
+    ]) {
       expect(await get(`/v2.0/ports?${query}`)).toMatchObject({ status: 400 })
     }
   })
@@ -175,7 +192,9 @@ describe('the network API', () => {
       const [items] = Object.values((await get(`/v2.0/${collection}?id=${id}`, bob)).body)
       expect(items).toEqual([])
     }
-    expect(await post('/v2.0/ports', { port: { network_id: network.id } }, bob)).toMatchObject(error('NetworkNotFound', 404))
+    expect(await post('/v2.0/ports', { port: { network_id: network.id } }, bob)).toMatchObject(
+      error('NetworkNotFound', 404),
+    )
 
     await put(`/v2.0/networks/${network.id}`, { network: { shared: true } }, `${admin}:admin`)
     expect((await get(`/v2.0/networks/${network.id}`, bob)).body.network).not.toHaveProperty('provider:network_type')
@@ -238,7 +257,15 @@ describe('the network API', () => {
       [{ allocation_pools: [{ start: '10.94.0.9', end: '10.94.0.5' }] }, 400],
       [{ allocation_pools: [{ start: '10.94.0.9', end: '10.94.1.5' }] }, 400],
       [{ allocation_pools: [{ start: '10.94.0.1', end: '10.94.0.5' }] }, 409],
-      [{ allocation_pools: [{ start: '10.94.0.2', end: '10.94.0.5' }, { start: '10.94.0.5', end: '10.94.0.6' }] }, 409],
+      [
+        {
+          allocation_pools: [
+            { start: '10.94.0.2', end: '10.94.0.5' },
+            { start: '10.94.0.5', end: '10.94.0.6' },
+          ],
+        },
+        409,
+      ],
       [{ dns_nameservers: ['ns.example'] }, 400],
       [{ network_id: newId() }, 404],
     ]
@@ -272,7 +299,9 @@ describe('the network API', () => {
     expect((await port(at('10.93.0.9'))).status).toBe(201)
     expect(await put(path, { port: at('10.93.0.9') })).toMatchObject(error('IpAddressInUse', 409))
     expect((await get(path)).body.port.fixed_ips[0].ip_address).toBe('10.93.0.10')
-    const found = await get(`/v2.0/ports?fixed_ips=ip_address%3D10.93.0.10&fixed_ips=subnet_id%3D${subnet.id}&fields=id`)
+    const found = await get(
+      `/v2.0/ports?fixed_ips=ip_address%3D10.93.0.10&fixed_ips=subnet_id%3D${subnet.id}&fields=id`,
+    )
     expect(found.body.ports).toEqual([{ id: first.id }])
     expect((await get('/v2.0/ports?fixed_ips=ip_address%3D10.93.0.11')).body.ports).toEqual([])
   })
@@ -301,9 +330,13 @@ describe('the network API', () => {
       ['ingress', 'IPv4', group.id],
       ['ingress', 'IPv6', group.id],
     ])
-    expect(await remove(`/v2.0/security-groups/${group.id}`, carol)).toMatchObject(error('SecurityGroupCannotRemoveDefault', 409))
+    expect(await remove(`/v2.0/security-groups/${group.id}`, carol)).toMatchObject(
+      error('SecurityGroupCannotRemoveDefault', 409),
+    )
     const another = { security_group: { name: 'default' } }
-    expect(await post('/v2.0/security-groups', another, carol)).toMatchObject(error('SecurityGroupDefaultAlreadyExists', 409))
+    expect(await post('/v2.0/security-groups', another, carol)).toMatchObject(
+      error('SecurityGroupDefaultAlreadyExists', 409),
+    )
   })
 
   test('takes security group rules that make sense, and each once', async () => {
@@ -316,7 +349,9 @@ describe('the network API', () => {
     const { body } = await rule(ssh)
     expect(body.security_group_rule).toMatchObject({ ...ssh, ethertype: 'IPv4', normalized_cidr: '10.0.0.0/8' })
     expect(await rule({ ...ssh, protocol: '6' })).toMatchObject(error('SecurityGroupRuleExists', 409))
-    const twins = await Promise.all([1, 2, 3].map(() => rule({ protocol: 'udp', port_range_min: 53, port_range_max: 53 })))
+    const twins = await Promise.all(
+      [1, 2, 3].map(() => rule({ protocol: 'udp', port_range_min: 53, port_range_max: 53 })),
+    )
     expect(twins.map(({ status }) => status).toSorted()).toEqual([201, 409, 409])
     const cases: [object, string][] = [
       [{ protocol: 'quic' }, 'SecurityGroupRuleInvalidProtocol'],

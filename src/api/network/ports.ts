@@ -48,7 +48,16 @@ function checkPlace({ ctx, policy }: Asker, body: Static<typeof PortUpdate>, ver
 function changesOf(body: Static<typeof PortUpdate>): PortChanges {
   const { name, description, admin_state_up, device_id, device_owner, fixed_ips, security_groups } = body
   const binding_host = body['binding:host_id']
-  return defined({ name, description, admin_state_up, device_id, device_owner, fixed_ips, security_groups, binding_host })
+  return defined({
+    name,
+    description,
+    admin_state_up,
+    device_id,
+    device_owner,
+    fixed_ips,
+    security_groups,
+    binding_host,
+  })
 }
 
 /** `fixed_ips=ip_address=10.0.0.5` and `fixed_ips=subnet_id=…`, each as often as wanted. */

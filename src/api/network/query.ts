@@ -51,7 +51,8 @@ export function matches(view: View, filters: Listing['filters']): boolean {
   return [...filters].every(([name, values]) => {
     if (!Object.hasOwn(view, name)) return true
     const value = view[name]
-    if (Array.isArray(value)) return value.some((each) => typeof each !== 'string') || values.some((v) => value.includes(v))
+    if (Array.isArray(value))
+      return value.some((each) => typeof each !== 'string') || values.some((v) => value.includes(v))
     if (typeof value === 'boolean') return values.some((text) => /^(true|t|yes|on|1)$/i.test(text) === value)
     if (typeof value === 'object' && value !== null) return true
     return values.includes(String(value ?? ''))

@@ -9,7 +9,8 @@ const Empty = T.Optional(T.Array(T.Never(), { maxItems: 0 }))
 /** Accepted where a client says it, since it is what it gets anyway. */
 const AlwaysOn = T.Optional(T.Literal(true))
 
-const object = <P extends Record<string, TSchema>>(properties: P) => T.Object(properties, { additionalProperties: false })
+const object = <P extends Record<string, TSchema>>(properties: P) =>
+  T.Object(properties, { additionalProperties: false })
 
 const network = {
   name: T.Optional(Text),

@@ -21,7 +21,8 @@ export function securityGroups({ securityGroups: verbs }: Networks): Groups {
       const { name = '', description = '' } = first.body
       return [await verbs.create(viewer, { name, description, project_id: first.project_id })]
     },
-    change: ({ viewer }, group, { name, description }) => verbs.update(viewer, group.id, defined({ name, description })),
+    change: ({ viewer }, group, { name, description }) =>
+      verbs.update(viewer, group.id, defined({ name, description })),
     remove: ({ viewer }, id) => verbs.remove(viewer, id),
     view: securityGroupView,
   }

@@ -17,8 +17,8 @@ const ATTEMPTS = 50
 
 /**
  * Makes ports, all or none, choosing free addresses. Not inside a transaction: it tries again after a conflict.
- * @throws {Problem} conflict IpAddressInUse, MacAddressInUse or IpAddressGenerationFailure, and not_found for a network,
- * subnet or security group that was deleted meanwhile.
+ * @throws {Problem} conflict IpAddressInUse, MacAddressInUse or IpAddressGenerationFailure, and not_found for a
+ * network, subnet or security group that was deleted meanwhile.
  */
 export async function addPorts(sql: GlobalSql, ports: readonly NewPort[]): Promise<void> {
   const network = ports[0]?.network_id ?? ''
@@ -52,7 +52,9 @@ async function takenProblem(sql: GlobalSql, error: unknown, ports: readonly NewP
   const culprit = certain.find((each) => each.subnet_id === taken?.subnet_id && each.ip_address === taken.ip_address)
   if (culprit) return addressInUse(culprit.ip_address, culprit.network_id)
   // Nobody else has one: the request names the same address twice.
-  const twice = certain.find((each, index) => certain.findIndex((other) => other.ip_address === each.ip_address) < index)
+  const twice = certain.find(
+    (each, index) => certain.findIndex((other) => other.ip_address === each.ip_address) < index,
+  )
   return twice && addressInUse(twice.ip_address, twice.network_id)
 }
 

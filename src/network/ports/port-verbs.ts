@@ -108,7 +108,8 @@ export function portVerbs(db: GlobalDb): PortVerbs {
     },
     async update(viewer, id, { fixed_ips, security_groups, ...fields }) {
       const port = await show(viewer, id)
-      const addresses = fixed_ips && wantedAddresses(await network({ ...viewer, all: true }, port.network_id), fixed_ips)
+      const addresses =
+        fixed_ips && wantedAddresses(await network({ ...viewer, all: true }, port.network_id), fixed_ips)
       const groups = security_groups && (await checkGroups(viewer, security_groups))
       try {
         await db.transaction(async (tx) => {

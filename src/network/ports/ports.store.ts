@@ -115,7 +115,9 @@ export async function dropAddresses(tx: GlobalTx, id: string, addresses: readonl
 }
 
 export async function addAddress(tx: GlobalTx, id: string, { subnet_id, ip_address }: SubnetAddress): Promise<void> {
-  await tx`insert into ip_allocations (subnet_id, ip_address, port_id) values (${subnet_id}, ${ip_address}::inet, ${id})`
+  await tx`
+    insert into ip_allocations (subnet_id, ip_address, port_id)
+    values (${subnet_id}, ${ip_address}::inet, ${id})`
 }
 
 export async function freeAddress(

@@ -5,7 +5,7 @@ import { groupByName, insertGroup, insertRules } from './security-groups.store.t
 /** Every project has a security group of this name; it cannot be made or deleted by hand. */
 export const DEFAULT_GROUP = 'default'
 
-/** The id of the project's default group, made when it is first needed: everything out, in only from its own members. */
+/** The id of the project's default group, made when it is first needed: all may go out, only members may come in. */
 export async function ensureDefaultGroup(db: GlobalDb, projectId: string): Promise<string> {
   const existing = await groupByName(db.sql, projectId, DEFAULT_GROUP)
   if (existing) return existing

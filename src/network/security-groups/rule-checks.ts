@@ -66,7 +66,8 @@ function checkRange({ port_range_min: min, port_range_max: max }: RuleFields, pr
     )
   }
   if (ICMP.includes(protocol)) {
-    if (min === null) throw invalidRange('ICMP code (port-range-max) is provided but ICMP type (port-range-min) is missing')
+    if (min === null)
+      throw invalidRange('ICMP code (port-range-max) is provided but ICMP type (port-range-min) is missing')
     if (min > 255 || (max ?? 0) > 255) throw invalidRange('ICMP type and code must be between 0 and 255')
     return
   }
@@ -101,6 +102,13 @@ function hostNetwork(text: string): Cidr | undefined {
 
 /** Whether two rules of one group allow the same. */
 export function sameRule(a: RuleFields, b: SecurityGroupRule): boolean {
-  const keys = ['direction', 'ethertype', 'port_range_min', 'port_range_max', 'remote_ip_prefix', 'remote_group_id'] as const
+  const keys = [
+    'direction',
+    'ethertype',
+    'port_range_min',
+    'port_range_max',
+    'remote_ip_prefix',
+    'remote_group_id',
+  ] as const
   return keys.every((key) => a[key] === b[key]) && protocolNumber(a.protocol) === protocolNumber(b.protocol)
 }

@@ -46,7 +46,10 @@ export function securityGroupVerbs(db: GlobalDb): SecurityGroupVerbs {
   const { sql } = db
 
   async function withRules(groups: readonly SecurityGroup[]): Promise<GroupWithRules[]> {
-    const rules = await rulesOf(sql, groups.map((group) => group.id))
+    const rules = await rulesOf(
+      sql,
+      groups.map((group) => group.id),
+    )
     return groups.map((group) => ({ ...group, rules: rules.filter((rule) => rule.security_group_id === group.id) }))
   }
 
@@ -111,7 +114,8 @@ export function securityGroupVerbs(db: GlobalDb): SecurityGroupVerbs {
       try {
         await deleteGroup(sql, id)
       } catch (error) {
-        if (isForeignKeyViolation(error)) throw failure('conflict', 'SecurityGroupInUse', `Security Group ${id} in use.`)
+        if (isForeignKeyViolation(error))
+          throw failure('conflict', 'SecurityGroupInUse', `Security Group ${id} in use.`)
         throw error
       }
     },

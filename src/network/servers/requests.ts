@@ -25,8 +25,7 @@ export const refusals = {
     failure('forbidden', 'Forbidden', `It is not allowed to create an interface on external network ${id}`),
   addressInUse: (address: string, serverId: string): Problem =>
     badRequest(`Fixed IP address ${address} is already in use on instance ${serverId}.`),
-  ambiguousNetwork: (): Problem =>
-    conflict('Multiple possible networks found, use a Network ID to be more specific.'),
+  ambiguousNetwork: (): Problem => conflict('Multiple possible networks found, use a Network ID to be more specific.'),
   groupNotFound: (name: string): Problem => badRequest(`Security group ${name} not found.`),
   ambiguousGroup: (name: string): Problem =>
     conflict(`Multiple security groups found matching '${name}'. Use an ID to be more specific.`),
@@ -50,7 +49,7 @@ export function namedIds(requests: readonly NetworkRequest[]): { networks: strin
   return { networks, ports }
 }
 
-/** The port a request names. @throws {Problem} when it is not there, in use by another server, or without an address. */
+/** The port a request names. @throws {Problem} when it is not there, another server's, or without an address. */
 export function givenPort(ports: readonly GivenPort[], id: string, serverId: string | null): GivenPort {
   const port = ports.find((each) => each.id === id)
   if (!port) throw refusals.portNotFound(id)

@@ -36,10 +36,15 @@ describe('the ports of servers', () => {
 
   const portsOf = async (serverId: string) => {
     const listing = { filters: new Map([['device_id', [serverId]]]), sort: [], limit: null, marker: null }
-    return (await networks.ports.list({ ...viewer(), all: true }, listing, { ip_addresses: null, subnet_ids: null })).items
+    return (await networks.ports.list({ ...viewer(), all: true }, listing, { ip_addresses: null, subnet_ids: null }))
+      .items
   }
 
-  const reason = (promise: Promise<unknown>) => promise.then(() => undefined, (error: unknown) => error)
+  const reason = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
 
   test('are made on the project’s only network when nothing is asked for', async () => {
     const { id } = await network('10.1.0.0/24')
@@ -116,7 +121,9 @@ describe('the ports of servers', () => {
     await networks.releaseForServer(servers[4] ?? '')
     const [again] = await allocate([{ network_id: id }])
     expect(again?.fixed_ips).toHaveLength(1)
-    await networks.subnets.create(viewer(), [{ network_id: id, project_id: project, cidr: '10.9.0.0/29', ip_version: 4 }])
+    await networks.subnets.create(viewer(), [
+      { network_id: id, project_id: project, cidr: '10.9.0.0/29', ip_version: 4 },
+    ])
     const [next] = await allocate([{ network_id: id }])
     expect(next?.fixed_ips[0]?.ip_address).toStartWith('10.9.0.')
   })
@@ -151,7 +158,11 @@ describe('the ports of servers', () => {
     await networks.releaseForServer(server)
     await networks.releaseForServer(server)
     expect(await portsOf(server)).toEqual([])
-    expect(await networks.ports.show(viewer(), port?.id ?? '')).toMatchObject({ device_id: '', binding_host: '', status: 'DOWN' })
+    expect(await networks.ports.show(viewer(), port?.id ?? '')).toMatchObject({
+      device_id: '',
+      binding_host: '',
+      status: 'DOWN',
+    })
   })
 
   test('leave nothing when they are released', async () => {
@@ -162,7 +173,9 @@ describe('the ports of servers', () => {
     const [row] = await databases.global.sql`
       select
         (select count(*) from ports where network_id = ${id}) as ports,
-        (select count(*) from ip_allocations join subnets on subnets.id = subnet_id where network_id = ${id}) as addresses`
+        (
+          select count(*) from ip_allocations join subnets on subnets.id = subnet_id where network_id = ${id}
+        ) as addresses`
     expect(row).toEqual({ ports: 0, addresses: 0 })
     await networks.networks.remove(viewer(), id)
   })
@@ -172,7 +185,8 @@ describe('the ports of servers', () => {
     const group = await networks.securityGroups.create(viewer(), { name: 'web', description: '', project_id: project })
     const servers = Array.from({ length: 8 }, () => newId())
     await Promise.all(servers.map((server) => allocate([{ network_id: id }], server)))
-    const rows = await databases.global.sql`select id from security_groups where project_id = ${project} and name = 'default'`
+    const rows = await databases.global
+      .sql`select id from security_groups where project_id = ${project} and name = 'default'`
     expect(rows).toHaveLength(1)
     const named = newId()
     await allocate([{ network_id: id }], named, ['default', 'web', group.id])
@@ -186,7 +200,8 @@ describe('the ports of servers', () => {
 
   test('are refused before a server is accepted, in Nova’s words', async () => {
     const ctx = { projectId: project, isAdmin: false } as RequestContext
-    const check = (requests: NetworkRequests, groups: string[] = []) => reason(networks.validateRequests(ctx, requests, groups))
+    const check = (requests: NetworkRequests, groups: string[] = []) =>
+      reason(networks.validateRequests(ctx, requests, groups))
     const own = await network('10.1.0.0/24')
     expect(await check('auto')).toBeUndefined()
     expect(await check([{ network_id: own.id, fixed_ip: '10.1.0.9' }])).toBeUndefined()
@@ -210,7 +225,9 @@ describe('the ports of servers', () => {
     const stranger = { projectId: newHexId(), isAdmin: false } as RequestContext
     const foreign = (requests: NetworkRequests) => reason(networks.validateRequests(stranger, requests, []))
     expect(await foreign([{ network_id: own.id }])).toMatchObject({ message: `Network ${own.id} could not be found.` })
-    expect(await foreign([{ port_id: port?.id ?? '' }])).toMatchObject({ message: `Port id ${port?.id} could not be found.` })
+    expect(await foreign([{ port_id: port?.id ?? '' }])).toMatchObject({
+      message: `Port id ${port?.id} could not be found.`,
+    })
   })
 
   test('bootstrap makes one shared network, and never again', async () => {

@@ -43,7 +43,8 @@ export interface ServerPorts {
   /**
    * Gives a server its ports, in the order of the requests: made for it, or existing ones that it was given. Asked for
    * again, it finds them as they are.
-   * @throws {Problem} with Nova's sentence when one of them cannot be had; `releaseForServer` then takes back the others.
+   * @throws {Problem} with Nova's sentence when one of them cannot be had; `releaseForServer` then takes back the
+   * others.
    */
   allocateForServer(input: AllocateInput): Promise<Vif[]>
   /** Takes a server's ports back: those made for it are deleted, others are free again. Of none, nothing. */
@@ -151,7 +152,8 @@ export function serverPorts(db: GlobalDb): ServerPorts {
         }
         const id = request.network_id ?? ''
         const network = networks.find((each) => each.id === id)
-        const visible = network && (ctx.isAdmin || network.shared || network.external || network.project_id === ctx.projectId)
+        const visible =
+          network && (ctx.isAdmin || network.shared || network.external || network.project_id === ctx.projectId)
         if (!visible) throw refusals.networkNotFound(id)
         if (network.external && !network.shared && !ctx.isAdmin) throw refusals.externalNetwork(id)
         namedNetwork(networks, id)

@@ -43,7 +43,11 @@ export function checkedPools(cidr: Cidr, gateway: Address | undefined, pools: re
   const ranges = pools.map((pool) => {
     const [start, end] = [parseAddress(pool.start), parseAddress(pool.end)]
     if (!start || !end || start.version !== cidr.version || end.version !== cidr.version || start.value > end.value) {
-      throw failure('bad_request', 'InvalidAllocationPool', `The allocation pool ${pool.start}-${pool.end} is not valid.`)
+      throw failure(
+        'bad_request',
+        'InvalidAllocationPool',
+        `The allocation pool ${pool.start}-${pool.end} is not valid.`,
+      )
     }
     if (start.value < first || end.value > last) {
       throw failure(
@@ -58,7 +62,8 @@ export function checkedPools(cidr: Cidr, gateway: Address | undefined, pools: re
   if (sorted.some((range, index) => index > 0 && range.start.value <= (sorted[index - 1]?.end.value ?? -1n))) {
     throw failure('conflict', 'OverlappingAllocationPools', 'Found overlapping allocation pools.')
   }
-  const conflict = gateway && ranges.find(({ start, end }) => start.value <= gateway.value && gateway.value <= end.value)
+  const conflict =
+    gateway && ranges.find(({ start, end }) => start.value <= gateway.value && gateway.value <= end.value)
   if (conflict) {
     throw failure(
       'conflict',

@@ -22,6 +22,8 @@ test('openBus takes Redis by its URL, none as in-process, and refuses a broker i
   const bus = await openBus({ log: quietLog })
   expect(await bus.health()).toBe(true)
   await bus.close()
-  expect(openBus({ transport_url: 'rabbit://nova:secret@controller', log: quietLog })).rejects.toThrow(TransportUrlError)
+  expect(openBus({ transport_url: 'rabbit://nova:secret@controller', log: quietLog })).rejects.toThrow(
+    TransportUrlError,
+  )
   expect(openBus({ transport_url: 'redis://', log: quietLog }).then((each) => each.close())).resolves.toBeUndefined()
 })

@@ -13,13 +13,22 @@ export class TransportUrlError extends Error {
  * be reachable yet; `health` tells when it is.
  * @throws {TransportUrlError} for any other.
  */
-export async function openBus({ transport_url, log }: { transport_url?: string | undefined; log: Logger }): Promise<Bus> {
+export async function openBus({
+  transport_url,
+  log,
+}: {
+  transport_url?: string | undefined
+  log: Logger
+}): Promise<Bus> {
   if (!transport_url || transport_url === 'memory://') return createMemoryBus({ log })
   const scheme = transport_url.split(':', 1)[0] ?? ''
   if (scheme !== 'redis' && scheme !== 'rediss') {
-    const hint = /^(rabbit|amqp|kombu|kafka)/.test(scheme) ? '; RabbitMQ and Kafka are not needed and not supported' : ''
+    const hint = /^(rabbit|amqp|kombu|kafka)/.test(scheme)
+      ? '; RabbitMQ and Kafka are not needed and not supported'
+      : ''
     throw new TransportUrlError(
-      `transport_url must be redis://host:port/database or rediss://…, or empty for one process, not ${scheme}://${hint}`,
+      'transport_url must be redis://host:port/database or rediss://…, or empty for one process, ' +
+        `not ${scheme}://${hint}`,
     )
   }
   if (!URL.canParse(transport_url)) throw new TransportUrlError('transport_url is not a valid URL')

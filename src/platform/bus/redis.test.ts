@@ -160,7 +160,18 @@ describe.if(has('redis'))('the Redis bus', () => {
   test('drops entries that are not messages and goes on', async () => {
     await raw.xadd(`bunova:topic:${topic}`, '*', 'message', '{"torn')
     await raw.xadd(`bunova:topic:${topic}`, '*', 'unknown', '1')
-    await raw.xadd(`bunova:call:${topic}`, '*', 'id', '1', 'reply', 'not-a-reply-stream', 'ttl_ms', '9999', 'request', '1')
+    await raw.xadd(
+      `bunova:call:${topic}`,
+      '*',
+      'id',
+      '1',
+      'reply',
+      'not-a-reply-stream',
+      'ttl_ms',
+      '9999',
+      'request',
+      '1',
+    )
     const works = await useAll()
     await works()
     expect(await raw.exists('not-a-reply-stream')).toBe(0)

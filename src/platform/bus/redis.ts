@@ -106,7 +106,10 @@ export function createRedisBus({ url, log, timings = GROUP_TIMINGS }: RedisBusOp
 
     async health() {
       if (closed || writer.redis.status !== 'ready') return false
-      const answer = writer.redis.ping().then(() => true, () => false)
+      const answer = writer.redis.ping().then(
+        () => true,
+        () => false,
+      )
       return Promise.race([answer, Bun.sleep(HEALTH_DEADLINE_MS).then(() => false)])
     },
 

@@ -102,7 +102,8 @@ export function connectionOf(cluster: Cluster): string {
 /** PostgreSQL refuses to run as root; then it gets the account that owns nothing. */
 function nobody(): Account {
   const line = readFileSync('/etc/passwd', 'utf8').match(/^nobody:[^:]*:(\d+):(\d+):/m)
-  if (!line) throw new EmbeddedPostgresError('PostgreSQL cannot run as root, and there is no user "nobody" to run it as')
+  if (!line)
+    throw new EmbeddedPostgresError('PostgreSQL cannot run as root, and there is no user "nobody" to run it as')
   return { uid: Number(line[1]), gid: Number(line[2]) }
 }
 

@@ -19,7 +19,16 @@ export class ConnectionStringError extends Error {
 
 /** SQLAlchemy's names of drivers for PostgreSQL: they mean the same to us. */
 const SCHEMES = /^(?:postgresql|postgres)(?:\+(?:psycopg2|psycopg2cffi|psycopg|asyncpg|pg8000|pygresql))?$/
-const PARAMETERS = ['host', 'port', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'client_encoding', 'application_name']
+const PARAMETERS = [
+  'host',
+  'port',
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'client_encoding',
+  'application_name',
+]
 
 /**
  * Reads a connection line as oslo.db and libpq write it: `postgresql://user:password@host:5432/nova`,

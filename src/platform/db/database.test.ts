@@ -75,7 +75,7 @@ describe('a database', () => {
       global.transaction(async (tx) => {
         await tx`update counters set value = value + 1 where name = ${first}`
         met[mine].resolve()
-        await met[1 - mine as 0 | 1].promise
+        await met[(1 - mine) as 0 | 1].promise
         await tx`update counters set value = value + 1 where name = ${second}`
       })
     await Promise.all([both('left', 'right', 0), both('right', 'left', 1)])
@@ -95,7 +95,9 @@ describe('a database', () => {
   })
 
   test('refuses writes in a read-only transaction', async () => {
-    const write = databases.global.transaction((tx) => tx`insert into counters (name) values ('no')`, { readOnly: true })
+    const write = databases.global.transaction((tx) => tx`insert into counters (name) values ('no')`, {
+      readOnly: true,
+    })
     expect(await reason(write)).toMatchObject({ code: '25006' })
   })
 

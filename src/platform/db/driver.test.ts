@@ -51,7 +51,9 @@ describe('the database driver, when its connection is lost', () => {
     const [row] = await pool<{ pid: number }[]>`select pg_backend_pid() as pid`
     const lost = pool`select pg_sleep(30)`.catch((reason: unknown) => reason)
     await eventually(async () => {
-      expect(await other`select 1 from pg_stat_activity where pid = ${row?.pid ?? 0} and state = 'active'`).toHaveLength(1)
+      expect(
+        await other`select 1 from pg_stat_activity where pid = ${row?.pid ?? 0} and state = 'active'`,
+      ).toHaveLength(1)
     })
     await terminate(row?.pid ?? 0)
     expect(asProblem(await lost)).toMatchObject({ kind: 'unavailable' })
@@ -75,7 +77,11 @@ describe('the database driver, when its connection is lost', () => {
   test('fails a statement whose connection is closed before the server has said a word', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'bunova-closing-'))
     const server = createServer((socket) => socket.end()).listen(join(directory, '.s.PGSQL.5432'))
-    const closing = openPool({ connection: `postgresql://nova@/nova?host=${directory}`, schema: 'public', maxConnections: 1 })
+    const closing = openPool({
+      connection: `postgresql://nova@/nova?host=${directory}`,
+      schema: 'public',
+      maxConnections: 1,
+    })
     try {
       const error = await closing`select 1`.catch((reason: unknown) => reason)
       expect(asProblem(error)).toMatchObject({ kind: 'unavailable' })

@@ -22,12 +22,7 @@ const UNAVAILABLE_STATES: Record<string, string> = {
 }
 
 /** The driver's own codes of a lost, refused or closed connection. */
-const CONNECTION_CODES = new Set([
-  'CONNECTION_CLOSED',
-  'CONNECTION_DESTROYED',
-  'CONNECTION_ENDED',
-  'CONNECT_TIMEOUT',
-])
+const CONNECTION_CODES = new Set(['CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'CONNECTION_ENDED', 'CONNECT_TIMEOUT'])
 
 /** Codes of the operating system; believed only from a socket, for files have them too. */
 const SOCKET_CODES = new Set([

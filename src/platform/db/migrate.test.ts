@@ -12,8 +12,7 @@ describe('migrations', () => {
   })
   afterAll(() => databases.drop())
 
-  const pool = (schema: string) =>
-    openPool({ connection: databases.connections.global, schema, maxConnections: 4 })
+  const pool = (schema: string) => openPool({ connection: databases.connections.global, schema, maxConnections: 4 })
 
   test('are applied once, however many processes start at the same time', async () => {
     const pools = [pool('cell7'), pool('cell7'), pool('cell7')] as const
@@ -35,7 +34,10 @@ describe('migrations', () => {
   })
 
   test('that only the database knows come from a newer release', () => {
-    const applied = new Map([['0001_a.sql', '0001_a.sql'], ['0002_b.sql', 'x']])
+    const applied = new Map([
+      ['0001_a.sql', '0001_a.sql'],
+      ['0002_b.sql', 'x'],
+    ])
     expect(() => pendingMigrations([migration('0001_a.sql')], applied, 'global')).toThrow('0002_b.sql')
   })
 

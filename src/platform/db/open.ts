@@ -71,7 +71,10 @@ export async function openDatabases(options: DatabaseOptions): Promise<Databases
     global: fulfilled(global),
     cells: new Map(cells.map((cell) => [fulfilled(cell).id, fulfilled(cell)])),
     async healthy() {
-      const answers = Promise.all(pools.map((pool) => pool`select 1`)).then(() => true, () => false)
+      const answers = Promise.all(pools.map((pool) => pool`select 1`)).then(
+        () => true,
+        () => false,
+      )
       return Promise.race([answers, Bun.sleep(HEALTH_DEADLINE_MS).then(() => false)])
     },
     close,
