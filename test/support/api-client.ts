@@ -1,6 +1,8 @@
-import { clientEnvironment, type CloudProcess } from './cloud-process.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CloudProcess } from './cloud-process.ts'
 
-/** Speaks to a cloud over HTTP as its administrator, or as another user. */
+/** Speaks to a cloud over HTTP as one of its users. */
 export interface ApiClient {
   readonly token: string
   /** @throws with status and body unless the answer is 2xx. */
@@ -15,25 +17,30 @@ export interface ApiClient {
   create(name: string, image: string, flavor: string): Promise<string>
 }
 
-export async function apiClient(cloud: Pick<CloudProcess, 'url' | 'statePath'>): Promise<ApiClient> {
-  const environment = clientEnvironment(cloud.statePath)
+/** As `admin` or `demo`, each in the project of that name, with the password that the state path keeps. */
+export async function apiClient(
+  cloud: Pick<CloudProcess, 'url' | 'statePath'>,
+  name: 'admin' | 'demo' = 'admin',
+): Promise<ApiClient> {
+  const secrets = JSON.parse(readFileSync(join(cloud.statePath, 'secrets.json'), 'utf8')) as Record<string, string>
   const domain = { name: 'Default' }
-  const user = { name: environment.OS_USERNAME, domain, password: environment.OS_PASSWORD }
+  const user = { name, domain, password: secrets[`${name}_password`] }
   const login = await fetch(`${cloud.url}/identity/v3/auth/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       auth: {
         identity: { methods: ['password'], password: { user } },
-        scope: { project: { name: environment.OS_PROJECT_NAME, domain } },
+        scope: { project: { name, domain } },
       },
     }),
   })
   if (login.status !== 201) throw new Error(`no token: ${login.status} ${await login.text()}`)
-  return clientWith(cloud.url, login.headers.get('x-subject-token') ?? '')
+  return clientAt(cloud.url, login.headers.get('x-subject-token') ?? '')
 }
 
-function clientWith(url: string, token: string): ApiClient {
+/** With a token that is there already. */
+export function clientAt(url: string, token: string): ApiClient {
   function request(
     method: string,
     path: string,
