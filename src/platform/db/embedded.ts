@@ -86,7 +86,13 @@ async function adopt(cluster: Cluster, log: Logger): Promise<Server | undefined>
     await shutDown(server, log)
     return undefined
   }
-  await untilReady(cluster, server)
+  try {
+    await untilReady(cluster, server)
+  } catch (error) {
+    // It was about to end; then it has to be started like any other.
+    if (findServer(cluster)) throw error
+    return undefined
+  }
   log.info(`took over the embedded database of an earlier run (pid ${server.pid})`)
   return server
 }
