@@ -1,6 +1,12 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { libvirtUri, type PrivateLibvirtd, runOrThrow, startPrivateLibvirtd } from '../../src/system/index.ts'
+import { mkdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import {
+  libvirtUri,
+  makeScratchDirectory,
+  type PrivateLibvirtd,
+  runOrThrow,
+  startPrivateLibvirtd,
+} from '../../src/system/index.ts'
 
 /** A pseudo-host: a real libvirtd and real QEMU with a host name, processes and ports of their own. */
 export interface LibvirtHost {
@@ -23,13 +29,12 @@ export interface LibvirtHost {
   stop(): Promise<void>
 }
 
-const PREFIX = 'bunova-host-'
+const PREFIX = 'bunova-host'
 
 /** Starts a pseudo-host in about half a second. It needs root, and ends with this process whatever happens to it. */
 export async function startLibvirtHost(options: { name?: string } = {}): Promise<LibvirtHost> {
-  await sweep()
-  const directory = await mkdtemp(`/tmp/${PREFIX}${process.pid}-`)
-  const name = options.name ?? directory.slice(`/tmp/${PREFIX}`.length).toLowerCase()
+  const directory = await makeScratchDirectory('/tmp', PREFIX)
+  const name = options.name ?? basename(directory).slice(PREFIX.length + 1).toLowerCase()
   const instancesDir = join(directory, 'instances')
   await mkdir(instancesDir)
   const powerOn = (): Promise<PrivateLibvirtd> => startPrivateLibvirtd({ directory, hostname: name, network: 'none' })
@@ -54,22 +59,5 @@ export async function startLibvirtHost(options: { name?: string } = {}): Promise
       await daemon.stop()
       await remove()
     },
-  }
-}
-
-/** Removes what hosts left whose test was killed. */
-async function sweep(): Promise<void> {
-  for (const entry of await readdir('/tmp')) {
-    const pid = entry.startsWith(PREFIX) ? /^\d+/.exec(entry.slice(PREFIX.length))?.[0] : undefined
-    if (pid && !isAlive(Number(pid))) await rm(join('/tmp', entry), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }

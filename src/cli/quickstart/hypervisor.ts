@@ -39,8 +39,9 @@ export async function providePackages(screen: Screen, options: { install: boolea
       return [`libvirt and QEMU are missing: ${problem}`, `libvirt and QEMU are not installed and ${problem}`]
     }
     screen.say(wrap(`Installing from the distribution, without starting any service: ${missing.join(' ')}`, 2))
+    screen.say('')
     await installPackages(missing, (doing, percent) => update(`${doing}, ${percent.toFixed(0)} %`))
-    return [`installed ${missing.join(' ')}`, null]
+    return ['libvirt and QEMU are installed now', null]
   })
 }
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Cloud, startCloud } from '../../compose.ts'
 import { makeTinyImage } from '../../guest-image/index.ts'
-import { findProgram, libvirtUri } from '../../system/index.ts'
+import { findProgram, libvirtUri, makeScratchDirectory } from '../../system/index.ts'
 import { type CloudClient, connect } from './client.ts'
 import { type Hypervisor, provideHypervisor, providePackages } from './hypervisor.ts'
 import { type Address, parseOptions, type QuickstartOptions, USAGE } from './options.ts'
@@ -91,7 +91,7 @@ async function makeStatePath({ statePath, keep }: QuickstartOptions): Promise<st
     await mkdir(statePath, { recursive: true })
     return resolve(statePath)
   }
-  const directory = await mkdtemp('/var/tmp/bunova-')
+  const directory = keep ? await mkdtemp('/var/tmp/bunova-kept-') : await makeScratchDirectory('/var/tmp', 'bunova')
   // The database server and QEMU may run as users of their own; what is secret has its own mode.
   await chmod(directory, 0o755)
   if (!keep) undo.push(() => rm(directory, { recursive: true, force: true }))

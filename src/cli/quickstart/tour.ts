@@ -98,7 +98,7 @@ export async function consoleLines(tour: Tour, serverId: string): Promise<string
       const path = `/servers/${serverId}/action`
       const { output } = await client.request<{ output: string }>('compute', 'POST', path, body)
       const lines = output.split(/\r?\n/).map((line) => line.trim()).filter(Boolean)
-      if (output.includes('login:')) return [`${lines.length} lines so far`, lines.slice(0, CONSOLE_LINES)]
+      if (output.includes('login:')) return ['the guest answers on its serial port', lines.slice(0, CONSOLE_LINES)]
       if (Date.now() > deadline) throw new Error(`the guest printed no login prompt in ${CONSOLE_DEADLINE_MS / 1000} s`)
       await pause(signal)
     }
