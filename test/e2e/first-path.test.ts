@@ -171,7 +171,7 @@ virt_type = qemu
     expect(await os.run(...asked)).toContain('Error creating server')
     const failed = await os.json<{ status: string; fault: { message: string } }>('server', 'show', 'too-big')
     expect(failed.status).toBe('ERROR')
-    expect(failed.fault.message).toMatch(/^No valid host was found: 1 of 1 hosts lacks? 99999999 MB RAM \(best has \d+ MB free\)\.$/)
+    expect(failed.fault.message).toMatch(/^No valid host was found: 1 of 1 host lacks 99999999 MB RAM \(best has \d+ MB free\)\.$/)
     await os.run('server', 'delete', '--wait', 'too-big')
   }, 120_000)
 
