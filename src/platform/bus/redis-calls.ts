@@ -86,12 +86,15 @@ export function createCaller(options: { url: string; writer: Link; timings: Grou
         reply.reject(new BusTimeout(`no reply on ${stream} within ${deadline_s} s`))
       }
       pending.set(id, { ...reply, timer: setTimeout(expire, deadline_s * 1000) })
-      const fields = ['id', id, 'reply', replies, 'ttl_ms', deadline_s * 1000, 'request', JSON.stringify(request)]
+      const deadline = Date.now() + deadline_s * 1000
+      const text = JSON.stringify(request)
+      // What is left when it is sent: the wait for a connection is the caller's time, too.
+      const fields = () => ['id', id, 'reply', replies, 'ttl_ms', deadline - Date.now(), 'request', text]
       try {
         await send(writer, Math.min(SEND_DEADLINE_MS, deadline_s * 1000), (redis) =>
           redis
             .pipeline()
-            .xadd(stream, 'MAXLEN', '~', MAX_WAITING, '*', ...fields)
+            .xadd(stream, 'MAXLEN', '~', MAX_WAITING, '*', ...fields())
             .pexpire(stream, REQUESTS_EXPIRE_MS)
             .exec()
             .then(throwFirst),
