@@ -7,42 +7,26 @@ import { imageFace } from './api/image/index.ts'
 import { networkFace } from './api/network/index.ts'
 import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
-import { ask, createConductor, createHostCalls, type ImageSources, type Planner } from './conductor/index.ts'
-import { IMAGE_SOURCES, imageSource, imageSourceRequest, planResult, SCHEDULER_TOPIC } from './contracts/index.ts'
+import { type CloudOptions, configOf, type Role } from './cloud-options.ts'
+import { createConductor, createHostCalls, type ImageSources } from './conductor/index.ts'
 import { createIdentity } from './identity/index.ts'
 import { createImages, grantKey } from './image/index.ts'
 import { systemClock } from './kernel/index.ts'
 import { createNetworks, type Networks } from './network/index.ts'
-import { type Bus, type Json, openBus } from './platform/bus/index.ts'
-import { type Config, loadConfig, type Overrides } from './platform/config/index.ts'
-import { asProblem, type Databases, openDatabases, startEmbeddedPostgres } from './platform/db/index.ts'
+import { type Bus, openBus } from './platform/bus/index.ts'
+import type { Config } from './platform/config/index.ts'
+import { asProblem, type Databases } from './platform/db/index.ts'
 import { serve } from './platform/http/index.ts'
 import { type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
 import { policyDefaults } from './policies.ts'
+import { remotePlanner, remoteImages, serveImages } from './remote.ts'
 import { createScheduler, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
 import { loadSecrets, lockStatePath, writeClientFiles } from './state/index.ts'
+import { type Later, openStorage } from './storage.ts'
 
-export const ROLES = ['api', 'scheduler', 'conductor', 'compute'] as const
-export type Role = (typeof ROLES)[number]
-
-export interface CloudOptions {
-  /** All of them when empty. */
-  readonly roles?: readonly Role[]
-  readonly config_files?: readonly string[]
-  readonly state_path?: string
-  /** `ADDRESS:PORT`; port 0 takes a free one. */
-  readonly listen?: { readonly host: string; readonly port: number }
-  readonly compute_driver?: 'auto' | 'libvirt' | 'fake'
-  readonly fake_hosts?: number
-  readonly debug?: boolean
-  readonly log_dir?: string
-  /** Options that win over every file, for tests and for whoever embeds a cloud. */
-  readonly overrides?: Overrides
-  /** Told of each thing worth a line on a terminal: warnings of the configuration, the driver that was taken. */
-  readonly say?: (line: string) => void
-}
+export { type CloudOptions, type Role, ROLES } from './cloud-options.ts'
 
 export interface Cloud {
   /** Where the APIs are; null for a process without the api role. */
@@ -54,9 +38,6 @@ export interface Cloud {
 
 /** Requests under way when the process is told to stop get this long. */
 const DRAIN_S = 10
-/** An api may be restarting; a host is not to blame for that. */
-const IMAGE_SOURCE_DEADLINE_S = 120
-const CONCURRENT_IMAGE_SOURCES = 64
 /** The hosts of this process have joined by then, or the cloud serves without them for the time being. */
 const HOSTS_DEADLINE_MS = 15_000
 
@@ -81,16 +62,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   }
 }
 
-type Later = <T>(value: T, stop: (value: T) => unknown) => T
-
 async function start(options: CloudOptions, later: Later): Promise<Omit<Cloud, 'stop'>> {
   const say = options.say ?? (() => {})
-  const { config, warnings } = loadConfig({
-    ...(options.config_files?.length ? { files: options.config_files } : {}),
-    overrides: overridesOf(options),
-  })
-  const roles = new Set<Role>(options.roles?.length ? options.roles : ROLES)
-  assertSplitIsPossible(roles, config)
+  const { config, warnings, roles } = configOf(options)
   for (const warning of warnings) say(`warning: ${warning}`)
 
   const statePath = config.DEFAULT.state_path
@@ -245,10 +219,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
 
   const imageApi = config.glance.endpoint_override ?? `${url}/image`
   const sources: ImageSources = { imageSource: (id) => images.imageSource(id, imageApi) }
-  const asked = bus.serve(IMAGE_SOURCES, { concurrency: CONCURRENT_IMAGE_SOURCES }, async (request) => {
-    return (await sources.imageSource(imageSourceRequest.parse(request).image_id)) as Json
-  })
-  later(asked, (subscription) => subscription.stop())
+  later(serveImages(bus, sources), (subscription) => subscription.stop())
   return { url, images: sources }
 }
 
@@ -269,82 +240,6 @@ async function startScheduler({ config, logs, bus, databases }: Parts, cells: Ce
   later(scheduler, (started) => started.stop())
   later(await reportRole(databases.global, 'nova-scheduler', config, systemClock, log), (report) => report.stop())
   return scheduler
-}
-
-function remotePlanner(bus: Bus, deadline_s: number): Planner {
-  return {
-    plan: async (request) =>
-      planResult.parse(
-        await ask(bus, SCHEDULER_TOPIC, request, {
-          deadline_s,
-          clock: systemClock,
-          silence: 'The scheduler did not answer in time.',
-        }),
-      ),
-  }
-}
-
-function remoteImages(bus: Bus): ImageSources {
-  return {
-    imageSource: async (image_id) =>
-      imageSource.parse(
-        await ask(bus, IMAGE_SOURCES, { image_id }, {
-          deadline_s: IMAGE_SOURCE_DEADLINE_S,
-          clock: systemClock,
-          silence: 'The image service did not answer in time.',
-        }),
-      ),
-  }
-}
-
-/** The databases that the configuration names, or else the PostgreSQL that comes with Bunova. */
-async function openStorage(config: Config, statePath: string, logs: Logs, later: Later): Promise<Databases> {
-  const log = logs.role('nova-conductor')
-  let cell = config.database.connection
-  let global = config.api_database.connection ?? cell
-  if (!cell || !global) {
-    const postgres = later(await startEmbeddedPostgres({ directory: join(statePath, 'postgres'), log }), (server) => server.stop())
-    cell ??= postgres.connection
-    global ??= postgres.connection
-  }
-  const databases = await openDatabases({
-    global,
-    cells: [
-      { id: 'cell0', connection: global, schema: 'cell0' },
-      { id: 'cell1', connection: cell, schema: 'cell1' },
-    ],
-    log,
-    maxConnections: Math.max(config.database.max_pool_size, config.api_database.max_pool_size),
-  })
-  return later(databases, (opened) => opened.close())
-}
-
-function overridesOf(options: CloudOptions): Overrides {
-  const { listen, state_path, compute_driver, debug, log_dir, fake_hosts } = options
-  const given = options.overrides
-  return {
-    ...given,
-    DEFAULT: {
-      ...given?.DEFAULT,
-      ...(state_path ? { state_path } : {}),
-      ...(listen ? { osapi_compute_listen: listen.host, osapi_compute_listen_port: listen.port } : {}),
-      ...(compute_driver ? { compute_driver } : {}),
-      ...(debug ? { debug } : {}),
-      ...(log_dir ? { log_dir } : {}),
-    },
-    bunova: { ...given?.bunova, ...(fake_hosts ? { fake_hosts } : {}) },
-  }
-}
-
-/** Roles that run apart find each other by a bus and a database that all of them reach. */
-function assertSplitIsPossible(roles: ReadonlySet<Role>, config: Config): void {
-  if (roles.size === ROLES.length) return
-  const missing = [
-    ...(config.DEFAULT.transport_url ? [] : ['[DEFAULT] transport_url = redis://…']),
-    ...(config.database.connection || (roles.size === 1 && roles.has('compute')) ? [] : ['[database] connection = postgresql://…']),
-  ]
-  if (missing.length === 0) return
-  throw new Error(`roles that run apart (here: ${[...roles].join(', ')}) need in nova.conf: ${missing.join('; ')}`)
 }
 
 async function waitFor(holds: () => boolean, deadline_ms: number): Promise<void> {

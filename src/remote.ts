@@ -1,0 +1,43 @@
+import { ask, type ImageSources, type Planner } from './conductor/index.ts'
+import { IMAGE_SOURCES, imageSource, imageSourceRequest, planResult, SCHEDULER_TOPIC } from './contracts/index.ts'
+import { systemClock } from './kernel/index.ts'
+import type { Bus, Json, Subscription } from './platform/bus/index.ts'
+
+/** An api may be restarting; a host is not to blame for that. */
+const IMAGE_SOURCE_DEADLINE_S = 120
+const CONCURRENT_IMAGE_SOURCES = 64
+
+/** The scheduler, where it is another process. */
+export function remotePlanner(bus: Bus, deadline_s: number): Planner {
+  return {
+    plan: async (request) =>
+      planResult.parse(
+        await ask(bus, SCHEDULER_TOPIC, request, {
+          deadline_s,
+          clock: systemClock,
+          silence: 'The scheduler did not answer in time.',
+        }),
+      ),
+  }
+}
+
+/** The image service, where it is another process. */
+export function remoteImages(bus: Bus): ImageSources {
+  return {
+    imageSource: async (image_id) =>
+      imageSource.parse(
+        await ask(bus, IMAGE_SOURCES, { image_id }, {
+          deadline_s: IMAGE_SOURCE_DEADLINE_S,
+          clock: systemClock,
+          silence: 'The image service did not answer in time.',
+        }),
+      ),
+  }
+}
+
+/** Answers those that `remoteImages` asks for. */
+export function serveImages(bus: Bus, images: ImageSources): Subscription {
+  return bus.serve(IMAGE_SOURCES, { concurrency: CONCURRENT_IMAGE_SOURCES }, async (request) => {
+    return (await images.imageSource(imageSourceRequest.parse(request).image_id)) as Json
+  })
+}
