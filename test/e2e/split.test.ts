@@ -49,11 +49,18 @@ describe.if(has('redis'))('two of each role, with global and cell in databases o
     const { services } = await cloud.api.get<{ services: { binary: string; host: string; state: string }[] }>(
       '/compute/v2.1/os-services',
     )
-    const up = services.filter((service) => service.state === 'up').map((service) => `${service.binary} ${service.host}`)
+    const up = services
+      .filter((service) => service.state === 'up')
+      .map((service) => `${service.binary} ${service.host}`)
     expect(up.toSorted()).toEqual([
-      'nova-compute compute-1', 'nova-compute compute-2', 'nova-compute compute-3', 'nova-compute compute-4',
-      'nova-conductor conductor-1', 'nova-conductor conductor-2',
-      'nova-scheduler scheduler-1', 'nova-scheduler scheduler-2',
+      'nova-compute compute-1',
+      'nova-compute compute-2',
+      'nova-compute compute-3',
+      'nova-compute compute-4',
+      'nova-conductor conductor-1',
+      'nova-conductor conductor-2',
+      'nova-scheduler scheduler-1',
+      'nova-scheduler scheduler-2',
     ])
   })
 
@@ -116,7 +123,8 @@ describe.if(has('redis'))('two of each role, with global and cell in databases o
     const body = { 'os-getConsoleOutput': {} }
     const answer = await cloud.api.request('POST', `/compute/v2.1/servers/${id}/action`, { body })
     expect([answer.status, await answer.json()]).toEqual([
-      503, { serviceUnavailable: { code: 503, message: 'The message bus is not reachable.' } },
+      503,
+      { serviceUnavailable: { code: 503, message: 'The message bus is not reachable.' } },
     ])
     const ids = await cloud.create(5)
     await cloud.act(id, { 'os-stop': null })

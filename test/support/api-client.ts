@@ -10,7 +10,11 @@ export interface ApiClient {
   post<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
   /** Any request; the answer as it is. */
-  request(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>
+  request(
+    method: string,
+    path: string,
+    options?: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<Response>
   /** A small raw image that is active, and a flavor. */
   prepare(): Promise<{ image: string; flavor: string }>
   /** Asks for a server. @returns its id. */
@@ -54,7 +58,9 @@ export function clientAt(url: string, token: string): ApiClient {
         'content-type': raw ? 'application/octet-stream' : 'application/json',
         ...options.headers,
       },
-      ...(options.body === undefined ? {} : { body: raw ? (options.body as Uint8Array<ArrayBuffer>) : JSON.stringify(options.body) }),
+      ...(options.body === undefined
+        ? {}
+        : { body: raw ? (options.body as Uint8Array<ArrayBuffer>) : JSON.stringify(options.body) }),
     })
   }
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {

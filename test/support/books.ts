@@ -43,12 +43,16 @@ export async function discrepancies({ global, cell1 }: Connections, fakeHosts?: 
     const found: string[] = []
     const servers: ServerRow[] = []
     for (const cell of cells) {
-      const rows = await cell.sql<ServerRow[]>`select id, host, vm_state, task_state from servers where deleted_at is null`
+      const rows = await cell.sql<
+        ServerRow[]
+      >`select id, host, vm_state, task_state from servers where deleted_at is null`
       servers.push(...rows)
       found.push(...(await claimsThatDiffer(cell)))
     }
     for (const db of [databases.global, ...cells]) {
-      const tasks = await db.sql<{ kind: string; subject: string; state: string }[]>`select kind, subject, state from tasks`
+      const tasks = await db.sql<
+        { kind: string; subject: string; state: string }[]
+      >`select kind, subject, state from tasks`
       found.push(...tasks.map((task) => `${db.id} still has ${task.kind} (${task.state}) of ${task.subject}`))
     }
     for (const server of servers) {
@@ -57,7 +61,9 @@ export async function discrepancies({ global, cell1 }: Connections, fakeHosts?: 
     }
 
     const ids = servers.map((server) => server.id)
-    const mappings = await sql<{ id: string; cell_id: string | null }[]>`select server_id as id, cell_id from server_mappings`
+    const mappings = await sql<
+      { id: string; cell_id: string | null }[]
+    >`select server_id as id, cell_id from server_mappings`
     const mapped = new Set(mappings.map((mapping) => mapping.id))
     for (const { id, cell_id } of mappings) if (!cell_id) found.push(`${id} has no cell yet`)
     for (const id of mapped) if (!ids.includes(id)) found.push(`${id} has a mapping, but no cell has it`)
@@ -69,7 +75,8 @@ export async function discrepancies({ global, cell1 }: Connections, fakeHosts?: 
          from server_mappings m where m.project_id = quota_usages.project_id) as is
       from quota_usages`
     for (const quota of quotas) {
-      if (quota.counted !== quota.is) found.push(`quota of ${quota.project_id} counts ${quota.counted}, but it is ${quota.is}`)
+      if (quota.counted !== quota.is)
+        found.push(`quota of ${quota.project_id} counts ${quota.counted}, but it is ${quota.is}`)
     }
 
     const ports = await sql<{ id: string; server: string }[]>`
@@ -94,7 +101,9 @@ async function claimsThatDiffer(cell: CellDb): Promise<string[]> {
     where (servers.deleted_at is null and servers.host is distinct from hosts.host)
       or (servers.deleted_at is not null and hosts.host is not null)`
   return [
-    ...sums.filter((row) => row.used !== row.claimed).map((row) => `${row.host} counts ${row.used}, claims are ${row.claimed}`),
+    ...sums
+      .filter((row) => row.used !== row.claimed)
+      .map((row) => `${row.host} counts ${row.used}, claims are ${row.claimed}`),
     ...misplaced.map((row) => `${row.id} is on ${row.placed} and has a claim on ${row.claimed}`),
   ]
 }

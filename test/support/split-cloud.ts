@@ -104,7 +104,8 @@ function cloudOf(parts: Parts): SplitCloud {
     api: parts.api,
     remove: parts.remove,
     restart: async (name) => void nodes.set(name, await node(name).restart()),
-    list: async (client = cloud.api) => (await client.get<{ servers: Server[] }>('/compute/v2.1/servers/detail')).servers,
+    list: async (client = cloud.api) =>
+      (await client.get<{ servers: Server[] }>('/compute/v2.1/servers/detail')).servers,
     create: (count) =>
       Promise.all(Array.from({ length: count }, (_, index) => cloud.api.create(`server-${index}`, image, flavor))),
     act: (id, action) => cloud.api.post(`/compute/v2.1/servers/${id}/action`, action),
