@@ -31,7 +31,7 @@ export function mount(face: Face, route: HttpRoute): MountedRoute {
 
 /** The parameters under the route's own names, or nothing where one is not valid percent-encoding. */
 export function ownParams(
-  { params, path, face }: MountedRoute,
+  { params }: MountedRoute,
   found: Readonly<Record<string, string | null>> | undefined,
 ): Record<string, string> | undefined {
   const own: Record<string, string> = {}
@@ -40,15 +40,7 @@ export function ownParams(
     if (value === undefined || value === null) return undefined
     own[name] = value
   }
-  if (face.jsonSuffix) {
-    const last = params.at(-1)
-    if (last && path.endsWith(`:${last[0]}`)) own[last[1]] = withoutJsonSuffix(own[last[1]]!)
-  }
   return own
-}
-
-export function withoutJsonSuffix(path: string): string {
-  return path.endsWith('.json') ? path.slice(0, -'.json'.length) : path
 }
 
 /** The face with the longest prefix of `path`. */

@@ -25,6 +25,7 @@ const routes: HttpRoute[] = [
     path: '/v2.1/servers',
     handle: async (call) => ({ status: 202, body: { got: await call.json() } }),
   },
+  { method: 'GET', path: '/v2.1/servers/detail', handle: () => ({ status: 200, body: 'details' }) },
   {
     method: 'GET',
     path: '/v2.1/servers/:id',
@@ -157,6 +158,7 @@ describe('answers', () => {
       expect([path, (await ask(`/compute${path}`)).status]).toEqual([path, path.length < 2 ? 300 : 200])
     }
     expect(await (await ask('/compute/v2.1/servers/1.json')).json()).toMatchObject({ id: '1' })
+    expect(await (await ask('/compute/v2.1/servers/detail.json?name=a.json')).json()).toBe('details')
     const created = await ask('/compute/v2.1/servers.json', { method: 'POST', body: '{"a":1}' })
     expect(await created.json()).toEqual({ got: { a: 1 } })
     expect((await ask('/image.json')).status).toBe(404)

@@ -5,7 +5,7 @@ import { accessLine } from './access-log.ts'
 import { responseOf } from './answer.ts'
 import { HttpCall, type Origin } from './call.ts'
 import { type Answer, type Face, MAX_JSON_BODY_BYTES } from './http.ts'
-import { faceOf, missProblem, mount, ownParams, withoutJsonSuffix } from './routing.ts'
+import { faceOf, missProblem, mount, ownParams } from './routing.ts'
 
 export interface ServeOptions {
   readonly faces: readonly Face[]
@@ -76,12 +76,16 @@ export function serve(options: ServeOptions): Promise<HttpServer> {
   // Where the Host is missing or none, Bun gives the bare path as URL, and Elysia would cut off its first steps.
   app.onRequest(({ request }) => {
     if (request.url.startsWith('/')) return app.handle(new Request(`${listenUrl}${request.url}`, request))
+    // Before routing: `/servers/detail.json` must not be taken for the server `detail`.
+    if (!request.url.includes('.json')) return
+    const path = pathOf(request)
+    if (path.endsWith('.json') && faceOf(faces, path)?.jsonSuffix) {
+      return app.handle(new Request(request.url.replace(path, path.slice(0, -'.json'.length)), request))
+    }
   })
   app.onError(({ request, code, error }) => {
     const path = pathOf(request)
     const face = faceOf(faces, path) ?? nobody
-    const alias = face.jsonSuffix ? withoutJsonSuffix(path) : path
-    if (alias !== path) return app.handle(new Request(request.url.replace(path, alias), request))
     const call = new HttpCall(request, path, face, {}, undefined, origins.get(face)!)
     return answer(call, () => {
       throw code === 'NOT_FOUND' ? missProblem(routes, path, request.method) : error
