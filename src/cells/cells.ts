@@ -1,7 +1,8 @@
-import { unavailable } from '../kernel/index.ts'
+import { type Problem, unavailable } from '../kernel/index.ts'
 import type { CellDb, Databases, GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
-import { listServersOf, mergePages, type ServerQuery } from './listing.ts'
+import { gather } from './gather.ts'
+import { listServersOf, mergePages, type ServerPage, type ServerQuery } from './listing.ts'
 import { findAccepted, findMapping } from './mappings.store.ts'
 import type { Server } from './server.ts'
 import { findServer } from './servers.store.ts'
@@ -26,7 +27,9 @@ export interface Cells {
   get(cellId: string): CellDb
   find(serverId: string): Promise<Located | null>
   /** One page over every cell and the accepted requests. */
-  list(query: ServerQuery): Promise<Server[]>
+  list(query: ServerQuery): Promise<ServerPage>
+  /** Asks every cell that has hosts; those that cannot be reached are named instead. */
+  gather<T>(read: (cell: CellDb) => Promise<T[]>): Promise<{ found: T[]; unreachable: readonly string[] }>
 }
 
 /** Mappings remembered, newest kept: about 100 bytes each. A mapping never changes once it has a cell. */
@@ -74,20 +77,32 @@ export function createCells(databases: Databases, log: Logger): Cells {
     return null
   }
 
+  const withHosts = (): CellDb[] => all.filter((cell) => cell.id !== CELL0)
+  const leftOut = (source: string, error: Problem): void =>
+    log.warn({ source, err: error }, 'left out of an answer: cannot be reached')
+
   return {
     global,
     all: () => all,
-    withHosts: () => all.filter((cell) => cell.id !== CELL0),
+    withHosts,
     get,
     find,
-    list: (query) =>
-      mergePages(
+
+    async list(query) {
+      const { lists, unreachable } = await gather(
         [
           { name: 'accepted requests', read: () => listServersOf(global, 'accepted_servers', query) },
           ...all.map((cell) => ({ name: cell.id, read: () => listServersOf(cell, 'servers', query) })),
         ],
-        query,
-        (source, error) => log.warn({ source, err: error }, 'left out of a server list: cannot be reached'),
-      ),
+        leftOut,
+      )
+      return { servers: mergePages(lists, query), unreachable }
+    },
+
+    async gather(read) {
+      const sources = withHosts().map((cell) => ({ name: cell.id, read: () => read(cell) }))
+      const { lists, unreachable } = await gather(sources, leftOut)
+      return { found: lists.flat(), unreachable }
+    },
   }
 }

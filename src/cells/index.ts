@@ -10,6 +10,7 @@ export {
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
 export { claim, recordClaim, releaseClaims } from './claims.store.ts'
+export { isUnreachable } from './gather.ts'
 export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store.ts'
 export {
@@ -19,6 +20,7 @@ export {
   NEWEST_FIRST,
   type Order,
   type PatternFilter,
+  type ServerPage,
   type ServerQuery,
   SORT_KEYS,
   type SortKey,
@@ -28,7 +30,11 @@ export {
 export {
   accept,
   findAccepted,
+  findMapped,
   forget,
+  listMapped,
+  listMappedHosts,
+  type MappedServer,
   type QuotaLimits,
   type QuotaUsage,
   quotaUsage,

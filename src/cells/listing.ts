@@ -1,6 +1,6 @@
 import type postgres from 'postgres'
-import { badRequest, Problem } from '../kernel/index.ts'
-import { asProblem, type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
+import { badRequest } from '../kernel/index.ts'
+import { type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
 import type { Server } from './server.ts'
 
 /** Columns a list may be sorted by; those of Nova that exist here. */
@@ -267,28 +267,17 @@ function compareValues(left: Sortable, right: Sortable): number {
   return Number(left) - Number(right)
 }
 
-/** Reads a page from every place a server may be and merges them; a place that cannot be reached is left out. */
-export async function mergePages(
-  sources: readonly { name: string; read: () => Promise<Server[]> }[],
-  query: ServerQuery,
-  leftOut: (source: string, error: Problem) => void,
-): Promise<Server[]> {
-  const pages = await Promise.all(
-    sources.map(async (source) => {
-      try {
-        return await source.read()
-      } catch (error) {
-        const problem = error instanceof Problem ? error : asProblem(error)
-        if (problem?.kind !== 'unavailable') throw error
-        leftOut(source.name, problem)
-        return []
-      }
-    }),
-  )
+export interface ServerPage {
+  readonly servers: Server[]
+  /** Cells whose servers are not among them, as they cannot be reached. */
+  readonly unreachable: readonly string[]
+}
+
+/** One page out of the pages of every place a server may be. */
+export function mergePages(pages: readonly Server[][], query: Pick<ServerQuery, 'order' | 'limit'>): Server[] {
   const filled = pages.filter((page) => page.length > 0)
   if (filled.length <= 1) return filled[0] ?? []
   // A server that moves into its cell between the reads is in both: the cell's row is the later word.
   const byId = new Map(filled.flat().map((server) => [server.id, server]))
   return [...byId.values()].sort(comparator(query.order)).slice(0, query.limit)
 }
-

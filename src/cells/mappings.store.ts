@@ -1,4 +1,4 @@
-import { demand } from '../contracts/index.ts'
+import { demand, type Flavor } from '../contracts/index.ts'
 import { Problem } from '../kernel/index.ts'
 import type { GlobalDb, GlobalTx } from '../platform/db/index.ts'
 import { SERVER_COLUMNS, type Server } from './server.ts'
@@ -45,6 +45,9 @@ export async function accept(tx: GlobalTx, servers: readonly Server[], limits: Q
     vcpus: demand(server.flavor).vcpus,
     memory_mb: demand(server.flavor).memory_mb,
     created_at: server.created_at,
+    flavor: server.flavor,
+    image_id: server.image_id,
+    availability_zone: server.availability_zone,
   }))
   await Promise.all([
     tx`insert into server_mappings ${tx(mappings)}`,
@@ -93,6 +96,45 @@ export async function findMapping(db: GlobalDb, serverId: string): Promise<Mappi
   const [row] = await db.sql<Mapping[]>`
     select server_id, project_id, cell_id from server_mappings where server_id = ${serverId}`
   return row ?? null
+}
+
+/** What is known of a server without its cell. */
+export interface MappedServer {
+  readonly id: string
+  readonly project_id: string
+  readonly user_id: string
+  readonly created_at: Date
+  /** Null for a server that was accepted by a release that did not write it down. */
+  readonly flavor: Flavor | null
+  readonly image_id: string | null
+  readonly availability_zone: string | null
+}
+
+export async function findMapped(db: GlobalDb, serverId: string): Promise<MappedServer | null> {
+  const [row] = await db.sql<MappedServer[]>`
+    select server_id as id, project_id, user_id, created_at, flavor, image_id, availability_zone
+    from server_mappings where server_id = ${serverId}`
+  return row ?? null
+}
+
+/** Servers of the given cells, newest first. @param projectId null for those of all projects */
+export async function listMapped(
+  db: GlobalDb,
+  { cells, projectId, limit }: { cells: readonly string[]; projectId: string | null; limit: number },
+): Promise<MappedServer[]> {
+  return db.sql`
+    select server_id as id, project_id, user_id, created_at, flavor, image_id, availability_zone
+    from server_mappings
+    where cell_id = any(${cells as string[]}) and (${projectId}::text is null or project_id = ${projectId})
+    order by created_at desc, server_id desc
+    limit ${limit}`
+}
+
+/** Hosts of the given cells, by name. */
+export async function listMappedHosts(db: GlobalDb, cells: readonly string[]): Promise<string[]> {
+  const rows = await db.sql<{ host: string }[]>`
+    select host from host_mappings where cell_id = any(${cells as string[]}) order by host`
+  return rows.map((row) => row.host)
 }
 
 export async function findAccepted(db: GlobalDb, serverId: string): Promise<Server | null> {

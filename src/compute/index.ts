@@ -1,4 +1,11 @@
-export { type InstanceAction, type InstanceActionEvent, isSortKey, type Located, type SortKey } from '../cells/index.ts'
+export {
+  type InstanceAction,
+  type InstanceActionEvent,
+  isSortKey,
+  type Located,
+  type MappedServer,
+  type SortKey,
+} from '../cells/index.ts'
 export type { Aggregate } from './aggregates/aggregates.store.ts'
 export { type Compute, type ComputeOptions, createCompute } from './compute.ts'
 export type { FlavorList } from './flavors/flavors.ts'

@@ -83,8 +83,11 @@ export interface ComputeApi {
 }
 
 /** The compute API over HTTP with real databases; images, networks and hosts are stand-ins that say yes. */
-export async function startComputeApi(quota: Partial<Record<string, number>> = {}): Promise<ComputeApi> {
-  const databases = await testDatabases()
+export async function startComputeApi(
+  quota: Partial<Record<string, number>> = {},
+  given?: TestDatabases,
+): Promise<ComputeApi> {
+  const databases = given ?? (await testDatabases())
   const cells = createCells(databases, quietLog)
   const consoles = new Map<string, string>()
   const compute = createCompute({
@@ -165,6 +168,9 @@ export async function startComputeApi(quota: Partial<Record<string, number>> = {
           vcpus: 1,
           memory_mb: 64,
           created_at: server.created_at,
+          flavor: server.flavor,
+          image_id: server.image_id,
+          availability_zone: server.availability_zone,
         })}`
         await settleInCell(tx, server.id, 'cell1')
       })

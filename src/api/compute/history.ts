@@ -146,7 +146,8 @@ export const history = [
     '2.67',
     request('server.create').reshapes({ block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: false }) }),
   ),
-  at('2.71', view('server', 'server.updated').gains('server_groups')),
+  at('2.69', behaviour('unreachable-cells')),
+  at('2.71', view('server', 'server.updated', 'server.unreachable').gains('server_groups')),
   at(
     '2.73',
     view('server', 'server.updated').gains('locked_reason'),

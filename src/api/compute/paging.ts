@@ -21,12 +21,12 @@ export function pageOf(
 }
 
 /** `{ <name>: [...], <name>_links: [next] }`; the link only after a full page, as there may be more. */
-export function paged<S>(
+export function paged<S, N extends string>(
   req: Asked,
-  name: string,
+  name: N,
   items: readonly S[],
   { view, page, marker, links = `${name}_links`, wrap }: PagedOptions<S>,
-): Record<string, unknown> {
+): Record<N, Record<string, unknown>[]> {
   const answer: Record<string, unknown> = {
     [name]: items.map((item) => (wrap ? { [wrap]: req.as(view, item) } : req.as(view, item))),
   }
@@ -34,7 +34,7 @@ export function paged<S>(
   if (page && last !== undefined && items.length >= page.limit) {
     answer[links] = [req.links.next(req.call.query, marker(last))]
   }
-  return answer
+  return answer as Record<N, Record<string, unknown>[]>
 }
 
 export interface PagedOptions<S> {

@@ -1,5 +1,5 @@
 import { Type as T } from '@sinclair/typebox'
-import type { Compute, Located, ServerUpdate } from '../../compute/index.ts'
+import type { Compute, Located, MappedServer, ServerUpdate } from '../../compute/index.ts'
 import { closed } from './changes.ts'
 import { boolean, Description, Fqdn, Int, integer, Ipv4, Ipv6, Name } from './fields.ts'
 import { paged } from './paging.ts'
@@ -7,7 +7,16 @@ import { action, type Asked, bodyShape, Reply, type Req, resource, route } from 
 import { createRequest, ServerCreate } from './server-create.ts'
 import { listRequest } from './server-list.ts'
 import { ServerQuery } from './server-query.ts'
-import { serverBrief, serverCreated, serverListed, serverShown, serverUpdated } from './views/servers.ts'
+import {
+  serverBrief,
+  serverCreated,
+  serverListed,
+  serverShown,
+  serverUpdated,
+  unreachableBrief,
+  unreachableListed,
+  unreachableShown,
+} from './views/servers.ts'
 
 /** What a route below `/servers/:server_id` is about; its owner is the target of policy. */
 export interface ServerSubject {
@@ -92,8 +101,21 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
 
   async function list(req: Req<null, ServerQuery>, allProjectsRule: string) {
     const request = listRequest(req, allProjectsRule, maxLimit)
-    const items = request === null ? [] : await servers.list(req.ctx, request.filter, request)
-    return { items, page: request && { limit: request.limit, marker: request.marker } }
+    if (request === null) return { items: [], unreachable: [], page: null }
+    const { filter, marker, limit } = request
+    const partial = req.does('unreachable-cells')
+    const { servers: items, unreachable } = await servers.list(req.ctx, filter, { marker, limit, partial })
+    return { items, unreachable, page: { limit, marker } }
+  }
+
+  /** What can be shown: of a server whose cell cannot be reached, what is known without it. */
+  async function shown(req: Asked): Promise<ServerSubject | MappedServer> {
+    try {
+      return await subject(req)
+    } catch (error) {
+      if (!req.does('unreachable-cells')) throw error
+      return servers.findMapped(req.ctx, req.params.server_id!, error)
+    }
   }
 
   return resource('servers', [
@@ -102,8 +124,10 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       query: ServerQuery,
       ok: 200,
       async handle(req) {
-        const { items, page } = await list(req, 'os_compute_api:servers:index:get_all_tenants')
-        return paged(req, 'servers', items, { view: serverBrief, page, marker: (server) => server.id })
+        const { items, unreachable, page } = await list(req, 'os_compute_api:servers:index:get_all_tenants')
+        const answer = paged(req, 'servers', items, { view: serverBrief, page, marker: (server) => server.id })
+        for (const server of unreachable) answer.servers.push(req.as(unreachableBrief, server))
+        return answer
       },
     }),
 
@@ -112,9 +136,11 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       query: ServerQuery,
       ok: 200,
       async handle(req) {
-        const { items, page } = await list(req, 'os_compute_api:servers:detail:get_all_tenants')
+        const { items, unreachable, page } = await list(req, 'os_compute_api:servers:detail:get_all_tenants')
         const details = await servers.details(items, maySeeHost(req))
-        return paged(req, 'servers', details, { view: serverListed, page, marker: ({ server }) => server.id })
+        const answer = paged(req, 'servers', details, { view: serverListed, page, marker: ({ server }) => server.id })
+        for (const server of unreachable) answer.servers.push(req.as(unreachableListed, server))
+        return answer
       },
     }),
 
@@ -136,9 +162,13 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
 
     route('GET', '/servers/:server_id', {
       policy: 'os_compute_api:servers:show',
-      subject,
+      subject: shown,
       ok: 200,
-      handle: async (req) => ({ server: req.as(serverShown, await detail(req, req.subject.located.server)) }),
+      async handle(req) {
+        const { subject } = req
+        if (!('located' in subject)) return { server: req.as(unreachableShown, subject) }
+        return { server: req.as(serverShown, await detail(req, subject.located.server)) }
+      },
     }),
 
     route('PUT', '/servers/:server_id', {

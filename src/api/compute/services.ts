@@ -3,7 +3,7 @@ import type { Compute, ServiceState } from '../../compute/index.ts'
 import { badRequest, isUuid, notFound } from '../../kernel/index.ts'
 import { Bool, boolean, Fqdn, Many } from './fields.ts'
 import { bodyShape, queryShape, resource, route } from './route.ts'
-import { serviceView, zoneDetail, zoneView } from './views/services.ts'
+import { serviceView, unreachableService, zoneDetail, zoneView } from './views/services.ts'
 
 const ServicesQuery = queryShape('services', {
   host: Many(T.String({ maxLength: 255 })),
@@ -57,10 +57,17 @@ export function services({ hosts }: Compute) {
       policy: 'os_compute_api:os-services:list',
       query: ServicesQuery,
       ok: 200,
-      async handle({ query, as }) {
+      async handle({ query, as, does }) {
         const [host, binary] = [query.host?.at(-1), query.binary?.at(-1)]
-        const found = await hosts.services({ ...(host ? { host } : {}), ...(binary ? { binary } : {}) })
-        return { services: found.map((service) => as(serviceView, service)) }
+        const asked = { ...(host ? { host } : {}), ...(binary ? { binary } : {}) }
+        const { known, unknown } = await hosts.servicesOfAll(asked)
+        const unreachable = does('unreachable-cells') ? unknown : []
+        return {
+          services: [
+            ...known.map((service) => as(serviceView, service)),
+            ...unreachable.map((host) => as(unreachableService, host)),
+          ],
+        }
       },
     }),
 

@@ -2,13 +2,13 @@ import {
   type Cells,
   type Host,
   listHosts,
+  listMappedHosts,
   listServices,
   type Service,
   touchHosts,
   updateService,
 } from '../../cells/index.ts'
 import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
-import type { CellDb, GlobalDb } from '../../platform/db/index.ts'
 import type { Zones } from '../aggregates/zones.ts'
 import type { HostNews } from '../ports.ts'
 import { serversByHost, workloads } from './hosts.store.ts'
@@ -73,37 +73,39 @@ export function createHosts(options: HostsOptions) {
     }))
   }
 
-  const databases = (): (GlobalDb | CellDb)[] => [cells.global, ...cells.withHosts()]
+  type ServiceFilter = { readonly host?: string; readonly binary?: string }
 
-  async function services(filter: { host?: string; binary?: string } = {}): Promise<ServiceState[]> {
-    const lists = await Promise.all(databases().map(listServices))
-    return statesOf(
-      lists
-        .flat()
-        .filter((service) => filter.host === undefined || service.host === filter.host)
-        .filter((service) => filter.binary === undefined || service.binary_name === filter.binary),
-    )
+  /** Also names the hosts whose cell cannot be reached: nobody knows how their service is. */
+  async function servicesOfAll(filter: ServiceFilter = {}): Promise<{ known: ServiceState[]; unknown: string[] }> {
+    const [ours, cellular] = await Promise.all([listServices(cells.global), cells.gather(listServices)])
+    const { unreachable } = cellular
+    const hosts = unreachable.length > 0 ? await listMappedHosts(cells.global, unreachable) : []
+    const matches = (host: string, binary: string): boolean =>
+      (filter.host ?? host) === host && (filter.binary ?? binary) === binary
+    const known = [...ours, ...cellular.found].filter(({ host, binary_name }) => matches(host, binary_name))
+    return { known: await statesOf(known), unknown: hosts.filter((host) => matches(host, COMPUTE)) }
   }
+
+  const services = async (filter?: ServiceFilter): Promise<ServiceState[]> => (await servicesOfAll(filter)).known
 
   type ServiceChange = Partial<Pick<Service, 'disabled' | 'disabled_reason' | 'forced_down'>>
 
   async function hypervisors(): Promise<HypervisorState[]> {
-    const lists = await Promise.all(
-      cells.withHosts().map(async (cell) => {
-        const [hosts, workload] = await Promise.all([listHosts(cell), workloads(cell)])
-        return hosts.map((host) => ({
-          host,
-          up: isUp(host),
-          building: workload.get(host.host) ?? 0,
-          servers: null,
-        }))
-      }),
-    )
-    return lists.flat()
+    const { found } = await cells.gather(async (cell) => {
+      const [hosts, workload] = await Promise.all([listHosts(cell), workloads(cell)])
+      return hosts.map((host) => ({
+        host,
+        up: isUp(host),
+        building: workload.get(host.host) ?? 0,
+        servers: null,
+      }))
+    })
+    return found
   }
 
   return {
     services,
+    servicesOfAll,
     zoneOf,
 
     /** Changes a service where it lives, and tells the schedulers. Only compute services can be changed. */
@@ -139,7 +141,7 @@ export function createHosts(options: HostsOptions) {
     /** Adds the servers that each hypervisor has. */
     async withServers(states: readonly HypervisorState[]): Promise<HypervisorState[]> {
       const names = states.map(({ host }) => host.host)
-      const found = (await Promise.all(cells.withHosts().map((cell) => serversByHost(cell, names)))).flat()
+      const { found } = await cells.gather((cell) => serversByHost(cell, names))
       const byHost = Map.groupBy(found, (server) => server.host)
       return states.map((state) => ({ ...state, servers: byHost.get(state.host.host) ?? [] }))
     },
@@ -159,8 +161,8 @@ export function createHosts(options: HostsOptions) {
 
     /** What `host_status` says of each host. */
     async statuses(): Promise<ReadonlyMap<string, HostStatus>> {
-      const lists = await Promise.all(cells.withHosts().map(listServices))
-      return new Map(lists.flat().map((service) => [service.host, hostStatus(service, isUp(service))]))
+      const { found } = await cells.gather(listServices)
+      return new Map(found.map((service) => [service.host, hostStatus(service, isUp(service))]))
     },
   }
 }

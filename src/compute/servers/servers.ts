@@ -1,4 +1,4 @@
-import type { Located, Server, ServerQuery } from '../../cells/index.ts'
+import type { Located, MappedServer, Server, ServerQuery } from '../../cells/index.ts'
 import { instanceName } from '../../conductor/index.ts'
 import { badRequest, conflict, isUuid, Problem, type RequestContext } from '../../kernel/index.ts'
 import type { HostStatus } from '../hosts/hosts.ts'
@@ -7,6 +7,7 @@ import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
+import { createUnreachable } from './unreachable.ts'
 
 /** A server with what follows from its row. */
 export interface ServerDetail {
@@ -44,6 +45,14 @@ export function createServerUseCases(ports: ServerPorts) {
     }))
   }
 
+  const { findMapped, mapped } = createUnreachable(cells)
+
+  async function serverAtMarker(ctx: RequestContext, marker: string): Promise<Server> {
+    const located = isUuid(marker) ? await cells.find(marker) : null
+    if (!located || !mayKnow(ctx, located.server.project_id)) throw badRequest(`marker [${marker}] not found`)
+    return located.server
+  }
+
   const power = (transition: Transition, kind: string) => (ctx: RequestContext, located: Located) =>
     begin(ctx, located, transition, { kind, input: {}, deadline_s: POWER_DEADLINE_S })
 
@@ -51,21 +60,26 @@ export function createServerUseCases(ports: ServerPorts) {
     ...createActionLog(cells),
     /** @throws {Problem} not_found, for one of another project too. */
     find,
+    findMapped,
     details,
 
     create: (ctx: RequestContext, request: CreateServers): Promise<Server[]> => createServers(ports, ctx, request),
 
-    /** @param marker id of the last server of the page before. @throws {Problem} bad_request: unknown marker */
+    /**
+     * @param marker id of the last server of the page before
+     * @param partial also wants what is known of servers whose cell cannot be reached
+     * @throws {Problem} bad_request: unknown marker
+     */
     async list(
       ctx: RequestContext,
       filter: ServerFilter,
-      { marker, limit }: { marker: string | null; limit: number },
-    ): Promise<Server[]> {
-      if (marker === null) return cells.list({ ...filter, limit, after: null })
-      const unknown = badRequest(`marker [${marker}] not found`)
-      const located = isUuid(marker) ? await cells.find(marker) : null
-      if (!located || !mayKnow(ctx, located.server.project_id)) throw unknown
-      return cells.list({ ...filter, limit, after: located.server })
+      { marker, limit, partial }: { marker: string | null; limit: number; partial: boolean },
+    ): Promise<{ servers: Server[]; unreachable: MappedServer[] }> {
+      const after = marker === null ? null : await serverAtMarker(ctx, marker)
+      const { servers, unreachable } = await cells.list({ ...filter, limit, after })
+      // Their place in a sorted list is not known: they stand at the end of the first page.
+      const wanted = partial && marker === null && unreachable.length > 0
+      return { servers, unreachable: wanted ? await mapped(unreachable, filter, limit - servers.length) : [] }
     },
 
     update: (ctx: RequestContext, located: Located, update: ServerUpdate): Promise<Server> =>

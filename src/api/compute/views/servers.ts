@@ -1,4 +1,4 @@
-import { type ServerDetail, statusOf } from '../../../compute/index.ts'
+import { type MappedServer, type ServerDetail, statusOf } from '../../../compute/index.ts'
 import type { Links } from '../links.ts'
 import { naiveTimeOrNull, zuluTime } from '../times.ts'
 import { defineView, type Rendering } from '../view.ts'
@@ -41,6 +41,35 @@ export const serverUpdated = defineView<ServerSource>('server.updated', (source,
   return answer
 })
 
+/** What is left of a server in a list while its cell cannot be reached. */
+export const unreachableBrief = defineView<MappedServer>('server.unreachable.brief', (server, { links }) => ({
+  id: server.id,
+  status: 'UNKNOWN',
+  links: links.both(linkPath(server)),
+}))
+
+export const unreachableListed = defineView<MappedServer>('server.unreachable.listed', (server, { links }) => ({
+  id: server.id,
+  status: 'UNKNOWN',
+  tenant_id: server.project_id,
+  created: zuluTime(server.created_at),
+  links: links.both(linkPath(server)),
+}))
+
+export const unreachableShown = defineView<MappedServer>('server.unreachable', (server, { links, can }) => ({
+  id: server.id,
+  status: 'UNKNOWN',
+  tenant_id: server.project_id,
+  user_id: server.user_id,
+  created: zuluTime(server.created_at),
+  links: links.both(linkPath(server)),
+  image: server.image_id === null ? '' : { id: server.image_id, links: links.bookmark(`/images/${server.image_id}`) },
+  flavor: server.flavor === null ? undefined : embeddedFlavor(server.flavor, can),
+  'OS-EXT-AZ:availability_zone': server.availability_zone ?? 'UNKNOWN',
+  'OS-EXT-STS:power_state': 0,
+  server_groups: [],
+}))
+
 /** States in which a progress is shown. */
 const IN_PROGRESS = new Set(['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING'])
 
@@ -59,7 +88,7 @@ function full(
     metadata: server.metadata,
     hostId: hostId(server.project_id, server.host),
     image: image(server, links),
-    flavor: embeddedFlavor(server, can),
+    flavor: embeddedFlavor(server.flavor, can),
     created: zuluTime(server.created_at),
     updated: zuluTime(server.updated_at),
     addresses: addresses(server.vifs),
@@ -126,7 +155,7 @@ function image(server: Server, links: Links): unknown {
   }
 }
 
-function embeddedFlavor({ flavor }: Server, can: Rendering['can']): unknown {
+function embeddedFlavor(flavor: Server['flavor'], can: Rendering['can']): unknown {
   return {
     vcpus: flavor.vcpus,
     ram: flavor.memory_mb,

@@ -16,6 +16,13 @@ export const serviceView = defineView<ServiceSource>('service', ({ service, up, 
   forced_down: service.forced_down,
 }))
 
+/** A compute service of a cell that cannot be reached, by its host. */
+export const unreachableService = defineView<string>('service.unreachable', (host) => ({
+  binary: 'nova-compute',
+  host,
+  status: 'UNKNOWN',
+}))
+
 export const zoneView = defineView<ZoneState>('zone', ({ name, available }) => ({
   zoneName: name,
   zoneState: { available },
