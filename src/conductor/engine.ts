@@ -35,7 +35,7 @@ export interface Engine {
 }
 
 /** How long a conductor may be silent before another one takes over its tasks. */
-const LEASE_S = 30
+const LEASE_S = 15
 const RENEW_MS = (LEASE_S * 1000) / 3
 /** Finds what no doorbell told of: lost messages, expired leases, tasks put off. */
 const SWEEP_MS = 2_000
