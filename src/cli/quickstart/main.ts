@@ -27,6 +27,7 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (++signals > 1) process.exit(INTERRUPTED)
+      screen.say('\nStopping. Once more ends this at once and leaves things behind.\n')
       stopping.abort(new Error('stopped'))
     })
   }
@@ -34,7 +35,6 @@ async function main(): Promise<number> {
   try {
     await tour(options)
     await new Promise((done) => stopping.signal.addEventListener('abort', done, { once: true }))
-    screen.say('')
   } catch (error) {
     exitCode = stopping.signal.aborted ? INTERRUPTED : 1
     if (!stopping.signal.aborted) explain(error)
