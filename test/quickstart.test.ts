@@ -1,8 +1,12 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { eventually } from './support/eventually.ts'
 import { has } from './support/requirements.ts'
+
+/** Each of these starts a database from nothing, which a slow disk makes long. */
+const TIMEOUT_MS = 180_000
+setDefaultTimeout(TIMEOUT_MS)
 
 interface Run {
   readonly process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
