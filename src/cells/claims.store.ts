@@ -33,8 +33,15 @@ export async function recordClaim(tx: CellTx, serverId: string, hostId: number, 
   await tx`insert into claims ${tx({ server_id: serverId, host_id: hostId, ...demand(flavor) })}`
 }
 
-/** Gives back all that a server holds; returns the hosts that have changed. The second call finds nothing to give. */
-export async function releaseClaims(tx: CellTx, serverId: string): Promise<number[]> {
+/**
+ * Gives back all that a server holds; returns the hosts that have changed. The second call finds nothing to give.
+ * @param failedBuild whether the host is to be remembered as one that failed to build it
+ */
+export async function releaseClaims(
+  tx: CellTx,
+  serverId: string,
+  { failedBuild = false }: { readonly failedBuild?: boolean } = {},
+): Promise<number[]> {
   const hosts = await tx<{ id: number }[]>`
     with gone as (
       delete from claims where server_id = ${serverId} returning host_id, vcpus, memory_mb, disk_gb
@@ -44,9 +51,19 @@ export async function releaseClaims(tx: CellTx, serverId: string): Promise<numbe
       memory_mb_used = memory_mb_used - gone.memory_mb,
       disk_gb_used = disk_gb_used - gone.disk_gb,
       running_vms = running_vms - 1,
+      failed_builds = failed_builds + ${failedBuild ? 1 : 0},
       updated_at = now(),
       changed_in = pg_current_xact_id()
     from gone where hosts.id = gone.host_id
     returning hosts.id`
   return hosts.map((host) => host.id)
+}
+
+/** A build succeeded: the failures before it are forgotten. Returns the hosts that the server is on. */
+export async function noteBuilt(tx: CellTx, serverId: string): Promise<number[]> {
+  await tx`
+    update hosts set failed_builds = 0, changed_in = pg_current_xact_id()
+    where failed_builds > 0 and id in (select host_id from claims where server_id = ${serverId})`
+  const hosts = await tx<{ host_id: number }[]>`select host_id from claims where server_id = ${serverId}`
+  return hosts.map((host) => host.host_id)
 }

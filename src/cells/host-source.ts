@@ -7,7 +7,10 @@ export interface HostSource {
   hosts(ids: readonly number[]): Promise<HostRow[]>
 }
 
-type Row = Omit<HostRow, 'availability_zone' | 'last_seen_at'> & { last_seen_at: Date | null }
+type Row = Omit<HostRow, 'availability_zone' | 'aggregates' | 'last_seen_at'> & { last_seen_at: Date | null }
+type Metadata = Readonly<Record<string, string>>
+
+const NO_AGGREGATES: readonly Metadata[] = []
 
 /**
  * Reads a cell's hosts for the scheduler, all or those that have changed since a marker.
@@ -17,26 +20,42 @@ type Row = Omit<HostRow, 'availability_zone' | 'last_seen_at'> & { last_seen_at:
  * be with a sequence or a time, whose order is not that of commits.
  */
 export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string): HostSource {
-  async function withZones(rows: Row[]): Promise<HostRow[]> {
+  async function withAggregates(rows: Row[]): Promise<HostRow[]> {
     if (rows.length === 0) return []
-    const zones = new Map<string, string>()
-    const members = await global.sql<{ host: string; zone: string }[]>`
-      select aggregate_hosts.host, aggregates.metadata ->> 'availability_zone' as zone
+    const members = await global.sql<{ host: string; metadata: Metadata }[]>`
+      select aggregate_hosts.host, aggregates.metadata
       from aggregate_hosts join aggregates on aggregates.id = aggregate_hosts.aggregate_id
-      where aggregates.metadata ? 'availability_zone'`
-    for (const member of members) zones.set(member.host, member.zone)
-    return rows.map((row) => ({
-      ...row,
-      availability_zone: zones.get(row.host) ?? defaultZone,
-      last_seen_at: row.last_seen_at?.getTime() ?? null,
-    }))
+      where aggregates.metadata <> '{}'
+      order by aggregates.id`
+    const aggregates = new Map<string, Metadata[]>()
+    for (const { host, metadata } of members) {
+      const known = aggregates.get(host)
+      if (known) known.push(metadata)
+      else aggregates.set(host, [metadata])
+    }
+    return rows.map((row) => {
+      const of = aggregates.get(row.host) ?? NO_AGGREGATES
+      return {
+        ...row,
+        aggregates: of,
+        availability_zone: of.findLast((metadata) => metadata.availability_zone)?.availability_zone ?? defaultZone,
+        last_seen_at: row.last_seen_at?.getTime() ?? null,
+      }
+    })
   }
 
   const schedulable = cell.sql`
-    hosts.id, hosts.host, node, host_ip, hypervisor_type, hypervisor_version, vcpus, memory_mb, local_gb,
-    reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity, disk_gb_capacity, vcpus_used,
-    memory_mb_used, disk_gb_used, running_vms, disabled, forced_down, last_seen_at
-    from hosts join services on services.host = hosts.host and services.binary_name = 'nova-compute'`
+    hosts.id, hosts.host, hosts.node, host_ip, hypervisor_type, hypervisor_version, cpu_info, supported_instances,
+    vcpus, memory_mb, local_gb, reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity,
+    disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, coalesce(busy.servers, 0) as io_ops,
+    failed_builds, disabled, forced_down, last_seen_at
+    from hosts join services on services.host = hosts.host and services.binary_name = 'nova-compute'
+    left join (
+      select host, node, count(*)::integer as servers from servers
+      where deleted_at is null and (vm_state = 'building'
+        or task_state in ('resize_prep', 'resize_migrating', 'rebuilding', 'image_snapshot', 'image_backup'))
+      group by host, node
+    ) as busy on busy.host = hosts.host and busy.node = hosts.node`
 
   return {
     cell_id: cell.id,
@@ -55,10 +74,10 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
         },
         { isolation: 'repeatable read', readOnly: true },
       )
-      return { marker: next, hosts: await withZones(rows), removed: [] }
+      return { marker: next, hosts: await withAggregates(rows), removed: [] }
     },
     async hosts(ids) {
-      return withZones([...(await cell.sql<Row[]>`select ${schedulable} where hosts.id = any(${ids as number[]})`)])
+      return withAggregates([...(await cell.sql<Row[]>`select ${schedulable} where hosts.id = any(${ids as number[]})`)])
     },
   }
 }

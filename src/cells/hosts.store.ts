@@ -1,5 +1,5 @@
 import type { Inventory } from '../contracts/index.ts'
-import type { CellDb } from '../platform/db/index.ts'
+import type { CellDb, CellTx } from '../platform/db/index.ts'
 
 /** A compute node with the state of its service. */
 export interface Host {
@@ -78,4 +78,18 @@ export async function touchHosts(db: CellDb, hosts: readonly string[]): Promise<
   const rows = await db.sql<{ id: number }[]>`
     update hosts set changed_in = pg_current_xact_id() where host = any(${hosts as string[]}) returning id`
   return rows.map((row) => row.id)
+}
+
+/**
+ * Removes the nodes of a host unless something holds on to it. Their rows are locked first: a claim that comes later
+ * finds no host.
+ * @param isUsed is asked under the lock. @returns the ids of the rows, null where the host is in use
+ */
+export async function removeHost(tx: CellTx, host: string, isUsed: () => Promise<boolean>): Promise<number[] | null> {
+  const rows = await tx<{ id: number }[]>`select id from hosts where host = ${host} for update`
+  const ids = rows.map((row) => row.id)
+  const claims = await tx`select 1 from claims where host_id = any(${ids}) limit 1`
+  if (claims.length > 0 || (await isUsed())) return null
+  await tx`delete from hosts where id = any(${ids})`
+  return ids
 }

@@ -9,10 +9,10 @@ export {
   type NewAction,
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
-export { claim, recordClaim, releaseClaims } from './claims.store.ts'
+export { claim, noteBuilt, recordClaim, releaseClaims } from './claims.store.ts'
 export { isUnreachable } from './gather.ts'
 export { type HostSource, hostSource } from './host-source.ts'
-export { type Host, listHosts, reportInventory, touchHosts } from './hosts.store.ts'
+export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
 export {
   EVERY_LIVE_SERVER,
   type ExactFilter,
@@ -43,4 +43,11 @@ export {
 } from './mappings.store.ts'
 export { type BuiltFrom, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
 export { findServer, insertServer, lockServer, serversOnHost, updateServer } from './servers.store.ts'
-export { listServices, reportServices, retireService, type Service, updateService } from './services.store.ts'
+export {
+  listServices,
+  removeService,
+  reportServices,
+  retireService,
+  type Service,
+  updateService,
+} from './services.store.ts'

@@ -1,4 +1,4 @@
-import type { CellDb, GlobalDb } from '../platform/db/index.ts'
+import type { CellDb, CellTx, GlobalDb } from '../platform/db/index.ts'
 
 /** A process of the cloud as `os-services` shows it; the same table in the global database and in each cell. */
 export interface Service {
@@ -56,4 +56,8 @@ export async function updateService(
   const [row] = await db.sql<Service[]>`
     update services set ${db.sql(changes, ...columns)}, updated_at = now() where ${match} returning *`
   return row ?? null
+}
+
+export async function removeService(db: GlobalDb['sql'] | CellTx, uuid: string): Promise<void> {
+  await db`delete from services where uuid = ${uuid}`
 }

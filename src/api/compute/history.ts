@@ -134,6 +134,11 @@ export const history = [
     request('actions').closes(),
     behaviour('actions-in-pages'),
   ),
+  at(
+    '2.59',
+    request('migrations').gains('limit', 'marker', 'changes-since'),
+    request('migrations').closes(),
+  ),
   at('2.61', view<FlavorSource>('flavor').gains('extra_specs')),
   at('2.62', view('action.event').gains('hostId', 'host')),
   at(
@@ -141,12 +146,18 @@ export const history = [
     view('server', 'server.updated').gains('trusted_image_certificates'),
     request('server.create').gains('trusted_image_certificates'),
   ),
-  at('2.66', request('servers').gains('changes-before'), request('actions').gains('changes-before')),
+  at(
+    '2.66',
+    request('servers').gains('changes-before'),
+    request('actions').gains('changes-before'),
+    request('migrations').gains('changes-before'),
+  ),
   at(
     '2.67',
     request('server.create').reshapes({ block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: false }) }),
   ),
   at('2.69', behaviour('unreachable-cells')),
+  at('2.70', view('interface').gains('tag')),
   at('2.71', view('server', 'server.updated', 'server.unreachable').gains('server_groups')),
   at(
     '2.73',
@@ -164,10 +175,18 @@ export const history = [
     view('flavor').reshapes('swap', older.blankForZero),
     view('hypervisor', 'hypervisor.brief').reshapes('servers', older.absentWhenEmpty),
     request('servers').reshapes({ sort_key: Many(ServerSortKey({ locked: true, legacy: true })) }),
-    ...['servers', 'flavors', 'keypairs', 'keypair', 'limits', 'quota', 'services'].map((name) =>
-      request(name).closes(),
-    ),
+    ...[
+      'servers',
+      'flavors',
+      'keypairs',
+      'keypair',
+      'limits',
+      'quota',
+      'services',
+      'volume_attachments',
+    ].map((name) => request(name).closes()),
   ),
+  at('2.80', request('migrations').gains('user_id', 'project_id')),
   at('2.83', behaviour('everybody-filters')),
   at('2.84', view('action.event').gains('details')),
   at('2.86', behaviour('extra-specs-are-checked')),

@@ -3,12 +3,14 @@ import type { Problem, RequestContext } from '../../kernel/index.ts'
 import type { Call, Face } from '../../platform/http/index.ts'
 import type { Policy } from '../../platform/policy/index.ts'
 import { aggregates } from './aggregates.ts'
+import { attachments } from './attachments.ts'
 import { extensions } from './extensions.ts'
 import { faultAnswer } from './faults.ts'
 import { flavors } from './flavors.ts'
 import { hypervisors } from './hypervisors.ts'
 import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
+import { migrations } from './migrations.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import type { Resource } from './route.ts'
@@ -41,6 +43,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
   return [
     servers(compute, { maxLimit, adminPassword: config.enable_instance_password }),
     serverParts(compute),
+    attachments(compute),
     instanceActions(compute, { maxLimit }),
     flavors(compute, { maxLimit }),
     keypairs(compute, { maxLimit }),
@@ -48,6 +51,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     hypervisors(compute, { maxLimit }),
     aggregates(compute),
     quotas(compute),
+    migrations,
     extensions,
   ]
 }

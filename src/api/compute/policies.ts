@@ -8,6 +8,7 @@ import type { RuleDefaults } from '../../platform/policy/index.ts'
 const scope_types = ['project'] as const
 const PERSONAS = {
   admin: { check: 'rule:context_is_admin', deprecated_check: 'rule:admin_api' },
+  manager: { check: 'rule:project_manager_or_admin', deprecated_check: 'rule:admin_api' },
   member: { check: 'rule:project_member_or_admin', deprecated_check: 'rule:admin_or_owner' },
   reader: { check: 'rule:project_reader_or_admin', deprecated_check: 'rule:admin_or_owner' },
   any: { check: '@' },
@@ -64,6 +65,12 @@ const RULES: readonly Entry[] = [
   ['os-instance-actions:show', 'reader', 'Show what was done to a server.'],
   ['os-instance-actions:events', 'admin', 'See the events of an action with host and trace.'],
   ['os-instance-actions:events:details', 'admin', 'See why an event of an action failed.'],
+  ['os-attach-interfaces:list', 'reader', "List a server's ports."],
+  ['os-attach-interfaces:show', 'reader', "Show one of a server's ports."],
+  ['os-volumes-attachments:index', 'reader', "List a server's volumes."],
+  ['os-migrations:index', 'manager', "List the migrations of a project's servers."],
+  ['os-migrations:index:all_projects', 'admin', 'List the migrations of all servers.'],
+  ['os-migrations:index:host', 'admin', 'See the hosts of migrations.'],
   ['ips:index', 'reader', "List a server's addresses."],
   ['ips:show', 'reader', "List a server's addresses in one network."],
   ['server-metadata:index', 'reader', "List a server's metadata."],
@@ -98,6 +105,7 @@ const RULES: readonly Entry[] = [
   ['os-aggregates:set_metadata', 'admin', 'Set the metadata of a host aggregate.'],
   ['os-services:list', 'admin', 'List services.'],
   ['os-services:update', 'admin', 'Enable and disable services.'],
+  ['os-services:delete', 'admin', 'Remove a service, a compute service with its host.'],
   ['os-hypervisors:list', 'admin', 'List hypervisors.'],
   ['os-hypervisors:list-detail', 'admin', 'List hypervisors with details.'],
   ['os-hypervisors:show', 'admin', 'Show a hypervisor.'],

@@ -210,3 +210,50 @@ describe('the state of a host in its servers', () => {
     expect(await status()).toBe('DOWN')
   })
 })
+
+describe('removing a service', () => {
+  const remove = (id: string, v = '2.53') => api.ask('DELETE', `/os-services/${id}`, { as, v })
+
+  test('takes a compute host out of everything that knows it', async () => {
+    await addHost('old')
+    const { global } = api.databases
+    await global.sql`insert into host_mappings (host, cell_id) values ('old', 'cell1')`
+    const { body } = await api.ask('POST', '/os-aggregates', { as, body: { aggregate: { name: 'agg' } } })
+    const path = `/os-aggregates/${body.aggregate.id}`
+    await api.ask('POST', `${path}/action`, { as, body: { add_host: { host: 'old' } } })
+    expect((await remove((await serviceOf('old')).id)).status).toBe(204)
+    expect(await services('?host=old')).toEqual([])
+    const { body: left } = await api.ask('GET', '/os-hypervisors', { as, v: '2.53' })
+    expect(left.hypervisors.map((each: any) => each.hypervisor_hostname)).not.toContain('old.example')
+    expect((await api.ask('GET', path, { as })).body.aggregate.hosts).toEqual([])
+    expect(await global.sql`select 1 from host_mappings where host = 'old'`).toHaveLength(0)
+  })
+
+  test('is refused while servers or claims are on the host', async () => {
+    await addHost('busy')
+    const { id } = await serviceOf('busy')
+    const server = await api.addServer({ host: 'busy' })
+    expect((await remove(id)).status).toBe(409)
+    const cell = api.databases.cells.get('cell1')!
+    await cell.sql`update servers set host = null where id = ${server.id}`
+    await cell.sql`
+      insert into claims (server_id, host_id, vcpus, memory_mb, disk_gb)
+      select ${server.id}, id, 1, 64, 1 from hosts where host = 'busy'`
+    expect((await remove(id)).status).toBe(409)
+    await cell.sql`delete from claims where server_id = ${server.id}`
+    expect((await remove(id)).status).toBe(204)
+    expect((await remove(id)).status).toBe(404)
+  })
+
+  test('is by UUID from 2.53 on, before by a number that only one service has', async () => {
+    expect((await remove('7')).status).toBe(400)
+    expect((await remove('x', '2.52')).status).toBe(400)
+    expect((await remove(crypto.randomUUID())).status).toBe(404)
+    expect((await remove('999999', '2.52')).status).toBe(404)
+    // The first service of the whole cloud, and the first one of the cell.
+    expect((await remove('1', '2.52')).status).toBe(400)
+    await reportServices(api.databases.global, 'nova-scheduler', ['gone'], new Date())
+    expect((await remove((await serviceOf('gone')).id)).status).toBe(204)
+    expect(await services('?host=gone')).toEqual([])
+  })
+})

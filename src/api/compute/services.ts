@@ -114,6 +114,18 @@ export function services({ hosts }: Compute) {
         return { service: as(serviceView, state) }
       },
     }),
+
+    route('DELETE', '/os-services/:id', {
+      policy: 'os_compute_api:os-services:delete',
+      ok: 204,
+      async handle({ params, does }) {
+        const id = params.id!
+        if (!(does('hosts-by-uuid') ? isUuid(id) : /^\d{1,15}$/.test(id))) {
+          throw badRequest(`Invalid ${does('hosts-by-uuid') ? 'uuid' : 'integer'} for the service.`)
+        }
+        await hosts.removeService(id)
+      },
+    }),
   ])
 }
 

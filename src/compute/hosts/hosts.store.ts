@@ -1,4 +1,4 @@
-import type { CellDb } from '../../platform/db/index.ts'
+import type { CellDb, CellTx, GlobalTx } from '../../platform/db/index.ts'
 
 /** How many servers of each host are in the middle of something. */
 export async function workloads(db: CellDb): Promise<ReadonlyMap<string, number>> {
@@ -21,4 +21,16 @@ export async function serversByHost(db: CellDb, hosts: readonly string[]): Promi
     select host, id, name from servers
     where host = any(${hosts as string[]}) and deleted_at is null
     order by name, id`
+}
+
+/** Whether a host has live servers, be it without a claim. */
+export async function hasServers(tx: CellTx, host: string): Promise<boolean> {
+  const rows = await tx`select 1 from servers where host = ${host} and deleted_at is null limit 1`
+  return rows.length > 0
+}
+
+/** Takes a host out of its aggregates and out of the map of cells. */
+export async function forgetHost(tx: GlobalTx, host: string): Promise<void> {
+  await tx`delete from aggregate_hosts where host = ${host}`
+  await tx`delete from host_mappings where host = ${host}`
 }

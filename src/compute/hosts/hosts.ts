@@ -12,6 +12,7 @@ import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
 import type { Zones } from '../aggregates/zones.ts'
 import type { HostNews } from '../ports.ts'
 import { serversByHost, workloads } from './hosts.store.ts'
+import { serviceRemover } from './remove-service.ts'
 
 /** A process of the cloud, with what follows from its row. */
 export interface ServiceState {
@@ -122,6 +123,8 @@ export function createHosts(options: HostsOptions) {
       }
       throw notFound(`Could not find binary ${binary} on host ${host}.`)
     },
+
+    removeService: serviceRemover(options),
 
     async showService(uuid: string): Promise<ServiceState> {
       const found = (await services()).find(({ service }) => service.uuid === uuid)

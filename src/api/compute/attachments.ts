@@ -1,0 +1,44 @@
+import type { Compute } from '../../compute/index.ts'
+import { notFound } from '../../kernel/index.ts'
+import { CountText, Many } from './fields.ts'
+import { queryShape, resource, route } from './route.ts'
+import { serverSubject } from './servers.ts'
+import { interfacesOf, interfaceView } from './views/interfaces.ts'
+
+const VolumesQuery = queryShape('volume_attachments', { limit: Many(CountText), offset: Many(CountText) })
+
+/** What is attached to a server: its ports, and volumes, of which this cloud has none. */
+export function attachments(compute: Compute) {
+  const subject = serverSubject(compute)
+
+  return resource('attachments', [
+    route('GET', '/servers/:server_id/os-interface', {
+      policy: 'os_compute_api:os-attach-interfaces:list',
+      subject,
+      ok: 200,
+      handle: ({ subject, as }) => ({
+        interfaceAttachments: interfacesOf(subject.located.server).map((each) => as(interfaceView, each)),
+      }),
+    }),
+
+    route('GET', '/servers/:server_id/os-interface/:port_id', {
+      policy: 'os_compute_api:os-attach-interfaces:show',
+      subject,
+      ok: 200,
+      handle({ subject, params, as }) {
+        const { server } = subject.located
+        const found = interfacesOf(server).find(({ vif }) => vif.port_id === params.port_id)
+        if (!found) throw notFound(`Instance ${server.id} does not have a port with id ${params.port_id!.slice(0, 64)}`)
+        return { interfaceAttachment: as(interfaceView, found) }
+      },
+    }),
+
+    route('GET', '/servers/:server_id/os-volume_attachments', {
+      policy: 'os_compute_api:os-volumes-attachments:index',
+      subject,
+      query: VolumesQuery,
+      ok: 200,
+      handle: () => ({ volumeAttachments: [] }),
+    }),
+  ])
+}

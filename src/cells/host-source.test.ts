@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { type TestCell, startTestCell } from '../../test/support/cell.ts'
+import type { HostRow } from '../contracts/index.ts'
+import { hostSource } from './host-source.ts'
+import { touchHosts } from './hosts.store.ts'
+
+let cell: TestCell
+beforeAll(async () => {
+  cell = await startTestCell({ hosts: 2 })
+})
+afterAll(() => cell.stop())
+
+const source = () => hostSource(cell.databases.global, cell.cells.get('cell1'), 'nova')
+const read = async (): Promise<HostRow[]> =>
+  (await source().hostsSince(null)).hosts.toSorted((left, right) => left.id - right.id)
+const db = () => cell.cells.get('cell1')
+
+test('a host comes with what its hypervisor can run', async () => {
+  const [host] = await read()
+  expect(host?.cpu_info).toHaveProperty('arch')
+  expect(host?.supported_instances).toContainEqual(['x86_64', 'qemu', 'hvm'])
+})
+
+test('a host comes with the metadata of its aggregates, the zone among it, oldest aggregate first', async () => {
+  const { sql } = cell.databases.global
+  const [host] = await read()
+  for (const [name, metadata] of [['fast', { ssd: 'true' }], ['east', { availability_zone: 'az1' }], ['bare', {}]] as const) {
+    const [row] = await sql<{ id: number }[]>`
+      insert into aggregates (uuid, name, metadata) values (gen_random_uuid(), ${name}, ${sql.json(metadata)})
+      returning id`
+    await sql`insert into aggregate_hosts (aggregate_id, host) values (${row!.id}, ${host!.host})`
+  }
+  const { marker } = await source().hostsSince(null)
+  await touchHosts(db(), [host!.host])
+  expect((await source().hostsSince(marker)).hosts.find(({ id }) => id === host!.id)).toMatchObject({
+    aggregates: [{ ssd: 'true' }, { availability_zone: 'az1' }],
+    availability_zone: 'az1',
+  })
+  expect((await read())[1]).toMatchObject({ aggregates: [], availability_zone: 'nova' })
+})
+
+test('servers that are built or copied count as io_ops of their host, others do not', async () => {
+  const { id } = await cell.create()
+  await cell.settled()
+  const { server } = (await cell.cells.find(id))!
+  const ioOps = async () => (await read()).find(({ host }) => host === server.host)?.io_ops
+  expect(await ioOps()).toBe(0)
+  await db().sql`update servers set task_state = 'image_snapshot' where id = ${id}`
+  expect(await ioOps()).toBe(1)
+  await db().sql`update servers set task_state = null, vm_state = 'building' where id = ${id}`
+  expect(await ioOps()).toBe(1)
+  await db().sql`update servers set vm_state = 'active' where id = ${id}`
+})
+
+test('a build that succeeds makes a host forget those that failed', async () => {
+  await db().sql`update hosts set failed_builds = 3, changed_in = pg_current_xact_id()`
+  const { id } = await cell.create()
+  await cell.settled()
+  const { server } = (await cell.cells.find(id))!
+  const counts = (await read()).map(({ host, failed_builds }) => [host === server.host, failed_builds])
+  expect(counts).toContainEqual([true, 0])
+  expect(counts).toContainEqual([false, 3])
+})
