@@ -38,7 +38,10 @@ test('a bus that is away is waited for', async () => {
   expect(await answer).toBe('here')
 })
 
-test.each([['silence', silence], ['a bus that stays away', away]] as const)('%s ends at the deadline', async (_what, end) => {
+test.each([
+  ['silence', silence],
+  ['a bus that stays away', away],
+] as const)('%s ends at the deadline', async (_what, end) => {
   await expect(asking(60, end).answer).rejects.toMatchObject({ kind: 'unavailable', message: 'Nobody answered.' })
 })
 

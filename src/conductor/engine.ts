@@ -2,11 +2,12 @@ import { newId, type Clock } from '../kernel/index.ts'
 import { message, taskReady, tasksTopic } from '../contracts/index.ts'
 import type { Bus, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
-import { Cancelled, type Probe, runTask, Stopping } from './run.ts'
+import { Cancelled, Crash, type Probe, runTask, Stopping } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
 import {
   type AnyDatabase,
   dropLeasesOf,
+  dropStrayLeases,
   dueTasks,
   isCancelled,
   LeaseLost,
@@ -53,6 +54,8 @@ export function createEngine(options: EngineOptions): Engine {
   const running = new Map<string, { task: TaskRow; abort: AbortController; done: Promise<void> }>()
   const waiting = new Set<string>()
   const deferred = new Set<string>()
+  /** Stopped because the database was away: their leases may still be ours. */
+  const cutOff = new Set<string>()
   let taken = 0
   let doorbell: Subscription | undefined
   let timers: ReturnType<typeof setInterval>[] = []
@@ -83,7 +86,10 @@ export function createEngine(options: EngineOptions): Engine {
       await overtake(id, retry_ms)
     } catch (error) {
       if (error instanceof LeaseLost) log.warn({ task: id }, 'lost the lease; another conductor has the task')
-      else log.error({ err: error, task: id }, 'a task stopped; its lease will run out and it goes on then')
+      else {
+        log.error({ err: error, task: id }, 'a task stopped; it goes on from its last step')
+        if (!(error instanceof Crash)) cutOff.add(id)
+      }
     }
   }
 
@@ -131,6 +137,11 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   async function sweep(): Promise<void> {
+    if (cutOff.size > 0) {
+      const ids = [...cutOff]
+      await dropStrayLeases(db, ids, owner)
+      for (const id of ids) cutOff.delete(id)
+    }
     for (const id of await dueTasks(db, SWEEP_LIMIT)) offer(id)
   }
 
