@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { has } from '../support/requirements.ts'
 import { type SplitCloud, startSplitCloud } from '../support/split-cloud.ts'
 
-/** Work of a conductor that was killed goes on when its lease, 30 s, has run out and a sweep comes by. */
+/** Work of a conductor that was killed goes on when its lease, 15 s, has run out and a sweep comes by. */
 const TAKE_OVER_S = 60
 
 describe.if(has('redis'))('roles in processes of their own, with one database for everything', () => {
