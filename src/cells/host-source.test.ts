@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type TestCell, startTestCell } from '../../test/support/cell.ts'
 import type { HostRow } from '../contracts/index.ts'
+import { releaseClaims } from './claims.store.ts'
 import { hostSource } from './host-source.ts'
 import { touchHosts } from './hosts.store.ts'
 
@@ -60,4 +61,14 @@ test('a build that succeeds makes a host forget those that failed', async () => 
   const counts = (await read()).map(({ host, failed_builds }) => [host === server.host, failed_builds])
   expect(counts).toContainEqual([true, 0])
   expect(counts).toContainEqual([false, 3])
+})
+
+test('a claim given back by a failed build counts against its host, one that is merely given back does not', async () => {
+  for (const failedBuild of [false, true]) {
+    const { id } = await cell.create()
+    await cell.settled()
+    await db().sql`update hosts set failed_builds = 0`
+    await db().transaction((tx) => releaseClaims(tx, id, { failedBuild }))
+    expect((await read()).reduce((sum, host) => sum + host.failed_builds, 0)).toBe(Number(failedBuild))
+  }
 })

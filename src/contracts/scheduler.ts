@@ -30,7 +30,13 @@ export interface HostRow {
   readonly host_ip: string
   readonly hypervisor_type: string
   readonly hypervisor_version: number
+  /** Nova's `cpu_info`: arch, model, vendor, features, topology. */
+  readonly cpu_info: Readonly<Record<string, unknown>>
+  /** `[arch, hypervisor type, vm mode]` triples. */
+  readonly supported_instances: readonly (readonly string[])[]
   readonly availability_zone: string
+  /** The metadata of each aggregate that has the host, in the order of their ids. */
+  readonly aggregates: readonly Readonly<Record<string, string>>[]
   /** What the machine has. */
   readonly vcpus: number
   readonly memory_mb: number
@@ -46,6 +52,10 @@ export interface HostRow {
   readonly memory_mb_used: number
   readonly disk_gb_used: number
   readonly running_vms: number
+  /** Servers that are being built, rebuilt, resized or copied into an image: Nova's io_workload. */
+  readonly io_ops: number
+  /** Builds that failed since the last one that did not. */
+  readonly failed_builds: number
   readonly disabled: boolean
   readonly forced_down: boolean
   /** Last heartbeat, milliseconds since the epoch; null when there was none. */

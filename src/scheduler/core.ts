@@ -16,6 +16,7 @@ interface Exports {
 export const HAS = 0
 export const HAS_NOT = 1
 export const AT_LEAST = 2
+export const AT_MOST = 3
 
 /** The floor of a weigher that has none. */
 export const UNBOUNDED = -(2 ** 31)
@@ -43,14 +44,14 @@ export interface Core extends CoreSize {
   readonly bytes: number
   column(index: number): Int32Array
   bitmap(index: number): Uint32Array
-  /** Writes condition `at`: a bitmap index for HAS and HAS_NOT, a column index for AT_LEAST. */
+  /** Writes condition `at`: a bitmap index for HAS and HAS_NOT, a column index for AT_LEAST and AT_MOST. */
   setCondition(at: number, operation: number, operand: number, amount: number): void
   setWeigher(at: number, column: number, floor: number, multiplier: number): void
   /** Runs the first so many conditions and weighers; returns how many hosts are left. */
   scan(conditions: number, weighers: number, count: number): number
   /** Results of the last scan. */
   rejected(condition: number): number
-  /** The highest value among the rejected, at least 0; of AT_LEAST only. */
+  /** The value nearest to the amount among the rejected: of AT_LEAST, where it is at least 0, and AT_MOST. */
   nearest(condition: number): number
   low(weigher: number): number
   high(weigher: number): number
@@ -96,7 +97,7 @@ export function openCore(size: CoreSize): Core {
     setCondition(at, operation, operand, amount) {
       const word = conditionAt + at * CONDITION_WORDS
       words[word] = operation
-      words[word + 1] = operation === AT_LEAST ? columns + operand * columnBytes : bitmaps + operand * bitmapBytes
+      words[word + 1] = operation >= AT_LEAST ? columns + operand * columnBytes : bitmaps + operand * bitmapBytes
       words[word + 2] = amount
     },
     setWeigher(at, column, floor, multiplier) {

@@ -37,7 +37,7 @@ test('memory grows with hosts and with facts, and keeps what was known', () => {
   const fleet = createFleet({ service_down_time: 60 })
   for (let id = 1; id <= 1_000; id++) {
     fleet.put('cell1', idleHost(id, { availability_zone: `zone-${id % 300}` }), 0)
-    if (id === 10) fleet.take(3, { vcpus: 2, memory_mb: 0, disk_gb: 0 })
+    if (id === 10) fleet.take(3, { vcpus: 2, memory_mb: 0, disk_gb: 0, servers: 0 })
   }
   expect(inZone(fleet, 'zone-4')).toEqual([4, 304, 604, 904])
   expect(fleet.quantity(3, 'claimable_vcpus')).toBe(6)
@@ -55,14 +55,14 @@ test('the bitmap of a fact that is true of no host any more is used again', () =
 
 test('what was decided counts until it is taken back', () => {
   const fleet = fleetOf({ vcpus_used: 1 })
-  fleet.take(0, { vcpus: 3, memory_mb: 100, disk_gb: 7 })
+  fleet.take(0, { vcpus: 3, memory_mb: 100, disk_gb: 7, servers: 2 })
   const values = () =>
     QUANTITIES.map((quantity) => fleet.quantity(0, quantity))
-  expect(values()).toEqual([4, 8_092, 93, 8_092, 93])
+  expect(values()).toEqual([4, 8_092, 93, 8_092, 93, 2, 2, 0, 7_002_000])
   fleet.put('cell1', idleHost(1), 0)
-  expect(values()).toEqual([5, 8_092, 93, 8_092, 93])
+  expect(values()).toEqual([5, 8_092, 93, 8_092, 93, 2, 2, 0, 7_002_000])
   fleet.take(0, NOTHING)
-  expect(values()).toEqual([8, 8_192, 100, 8_192, 100])
+  expect(values()).toEqual([8, 8_192, 100, 8_192, 100, 0, 0, 0, 7_002_000])
 })
 
 test('numbers beyond what a column holds are cut, not wrapped', () => {

@@ -1,7 +1,7 @@
 import type { HostRow } from '../contracts/index.ts'
 import { assert } from '../kernel/index.ts'
 import { clearBit, setBit } from './bits.ts'
-import { AT_LEAST, type Core, HAS, HAS_NOT, openCore, UNBOUNDED } from './core.ts'
+import { AT_LEAST, AT_MOST, type Core, HAS, HAS_NOT, openCore, UNBOUNDED } from './core.ts'
 import { createFactBitmaps, type FactBitmaps } from './fact-bitmaps.ts'
 import type { Condition, Rejected } from './filters/filter.ts'
 import {
@@ -14,7 +14,8 @@ import {
   type Quantity,
   quantitiesOf,
 } from './host.ts'
-import { createNames } from './names.ts'
+import { createMatchBitmaps, type MatchBitmaps } from './match-bitmaps.ts'
+import { createNames, placeName } from './names.ts'
 import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
@@ -31,7 +32,7 @@ export interface Fleet extends Snapshot {
   readonly bytes: number
 }
 
-export const NOTHING: Demand = { vcpus: 0, memory_mb: 0, disk_gb: 0 }
+export const NOTHING: Demand = { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 }
 
 /** Bitmaps with a fixed place; those of facts follow. */
 const PRESENT = 0
@@ -39,12 +40,15 @@ const PRESENT = 0
 const EMPTY = 1
 /** Scratch for the hosts a request names, one bitmap for each such condition. */
 const NAMED = 2
-const MAX_NAMED = 4
-const FIRST_FACT = NAMED + MAX_NAMED
+const MAX_NAMED = 8
+/** Predicates, those asked most recently: more than any one request has. */
+const MATCHED = NAMED + MAX_NAMED
+const MAX_MATCHED = 64
+const FIRST_FACT = MATCHED + MAX_MATCHED
 
 /** Room at the start; it doubles when it is used up. */
 const FIRST_HOSTS = 128
-const FIRST_BITMAPS = 16
+const FIRST_BITMAPS = 96
 
 const NO_RANGE: Range = { low: 0, high: 0 }
 const COLUMN_OF = new Map<Quantity, number>(QUANTITIES.map((quantity, index) => [quantity, index]))
@@ -63,6 +67,7 @@ interface Memory {
   readonly present: Uint32Array
   readonly named: readonly Uint32Array[]
   readonly facts: FactBitmaps
+  readonly matches: MatchBitmaps
 }
 
 /** Slots that were marked in each scratch bitmap. */
@@ -73,14 +78,14 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   const entries: (Entry | undefined)[] = []
   const slots = new Map<string, Map<number, number>>()
   const names = createNames()
-  let memory = openMemory(FIRST_HOSTS, FIRST_BITMAPS)
+  let memory = openMemory(FIRST_HOSTS, FIRST_BITMAPS, entries)
   let size = 0
   /** No slot below this one is free. */
   let lowestFree = 0
 
   /** Enters every host anew into a larger memory. Rare: each time twice as many hosts, or facts, fit. */
   function grow(hosts: number, bitmaps: number): void {
-    memory = openMemory(hosts, bitmaps)
+    memory = openMemory(hosts, bitmaps, entries)
     for (const entry of entries) {
       if (!entry) continue
       setBit(memory.present, entry.slot)
@@ -91,6 +96,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
 
   function writeQuantities({ slot, row, taken }: Entry): void {
     const values = quantitiesOf(row, taken)
+    memory.matches.changed(slot)
     for (let index = 0; index < values.length; index++) {
       ;(memory.columns[index] as Int32Array)[slot] = values[index] as number
     }
@@ -168,12 +174,18 @@ export function createFleet(options: { service_down_time: number }): Fleet {
         return core.setCondition(at, HAS, facts.indexOf(condition.fact) ?? EMPTY, 0)
       case 'at_least':
         return core.setCondition(at, AT_LEAST, columnOf(condition.quantity), condition.amount)
+      case 'at_most':
+        return core.setCondition(at, AT_MOST, columnOf(condition.quantity), condition.amount)
+      case 'matches':
+        return core.setCondition(at, HAS, MATCHED + memory.matches.indexOf(condition), 0)
       case 'host_in':
         return core.setCondition(at, HAS, mark(names.slotsOf('host', condition.hosts), marks), 0)
       case 'host_not_in':
         return core.setCondition(at, HAS_NOT, mark(names.slotsOf('host', condition.hosts), marks), 0)
       case 'node_in':
         return core.setCondition(at, HAS, mark(names.slotsOf('node', condition.nodes), marks), 0)
+      case 'place_not_in':
+        return core.setCondition(at, HAS_NOT, mark(names.slotsOf('place', condition.places.map(placeName)), marks), 0)
     }
   }
 
@@ -207,8 +219,10 @@ export function createFleet(options: { service_down_time: number }): Fleet {
 
     const rejected: Rejected[] = []
     for (let at = 0; at < conditions.length; at++) {
-      const compares = conditions[at]?.kind === 'at_least'
-      rejected.push({ hosts: core.rejected(at), best: compares ? core.nearest(at) : 0 })
+      const hosts = core.rejected(at)
+      const { kind } = conditions[at] as Condition
+      const compares = kind === 'at_least' || kind === 'at_most'
+      rejected.push({ hosts, best: compares && hosts > 0 ? core.nearest(at) : 0 })
     }
     const ranges: Range[] = []
     // A single host is not weighed.
@@ -247,7 +261,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   }
 }
 
-function openMemory(hosts: number, bitmaps: number): Memory {
+function openMemory(hosts: number, bitmaps: number, entries: readonly (Entry | undefined)[]): Memory {
   const core = openCore({ hosts, columns: QUANTITIES.length, bitmaps })
   return {
     core,
@@ -255,5 +269,9 @@ function openMemory(hosts: number, bitmaps: number): Memory {
     present: core.bitmap(PRESENT),
     named: Array.from({ length: MAX_NAMED }, (_, index) => core.bitmap(NAMED + index)),
     facts: createFactBitmaps(core, FIRST_FACT),
+    matches: createMatchBitmaps(
+      Array.from({ length: MAX_MATCHED }, (_, index) => core.bitmap(MATCHED + index)),
+      entries,
+    ),
   }
 }

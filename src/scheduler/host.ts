@@ -22,6 +22,8 @@ export interface Host {
   readonly slot: number
   readonly cell_id: string
   readonly row: HostRow
+  /** What was decided for it since its row was read. */
+  readonly taken: Demand
 }
 
 /** What filters compare and weighers weigh: one number per host. */
@@ -31,6 +33,10 @@ export const QUANTITIES = [
   'claimable_disk_gb',
   'free_ram_mb',
   'free_disk_gb',
+  'num_instances',
+  'num_io_ops',
+  'failed_builds',
+  'hypervisor_version',
 ] as const
 export type Quantity = (typeof QUANTITIES)[number]
 
@@ -48,6 +54,8 @@ export interface Demand {
   readonly vcpus: number
   readonly memory_mb: number
   readonly disk_gb: number
+  /** Each is built first, so it also counts as one more in num_io_ops. */
+  readonly servers: number
 }
 
 /** A host's quantities, less what was decided since its row was read. In the order of `QUANTITIES`. */
@@ -59,6 +67,10 @@ export function quantitiesOf(row: HostRow, taken: Demand): readonly number[] {
     // Nova's HostState.free_ram_mb and free_disk_mb: of the machine's own, whatever the allocation ratio.
     bounded(row.memory_mb - row.reserved_memory_mb - row.memory_mb_used - taken.memory_mb),
     bounded(row.local_gb - row.reserved_disk_gb - row.disk_gb_used - taken.disk_gb),
+    bounded(row.running_vms + taken.servers),
+    bounded(row.io_ops + taken.servers),
+    bounded(row.failed_builds),
+    bounded(row.hypervisor_version),
   ]
 }
 

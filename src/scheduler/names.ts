@@ -4,25 +4,35 @@ import type { HostRow } from '../contracts/index.ts'
 export interface Names {
   add(slot: number, row: HostRow): void
   remove(slot: number, row: HostRow): void
-  slotsOf(kind: 'host' | 'node', names: readonly string[]): number[]
+  slotsOf(kind: 'host' | 'node' | 'place', names: readonly string[]): number[]
 }
 
+/** One name for a node of a host; neither has a blank. */
+export const placeName = ({ host, node }: { readonly host: string; readonly node: string }): string => `${host} ${node}`
+
 export function createNames(): Names {
-  const index = { host: new Map<string, Set<number>>(), node: new Map<string, Set<number>>() }
-  const kinds = ['host', 'node'] as const
+  const index = {
+    host: new Map<string, Set<number>>(),
+    node: new Map<string, Set<number>>(),
+    place: new Map<string, Set<number>>(),
+  }
+  const kinds = ['host', 'node', 'place'] as const
+  const nameOf = { host: ({ host }: HostRow) => host, node: ({ node }: HostRow) => node, place: placeName }
 
   return {
     add(slot, row) {
       for (const kind of kinds) {
-        const slots = index[kind].get(row[kind]) ?? new Set()
-        index[kind].set(row[kind], slots.add(slot))
+        const name = nameOf[kind](row)
+        const slots = index[kind].get(name) ?? new Set()
+        index[kind].set(name, slots.add(slot))
       }
     },
     remove(slot, row) {
       for (const kind of kinds) {
-        const slots = index[kind].get(row[kind])
+        const name = nameOf[kind](row)
+        const slots = index[kind].get(name)
         slots?.delete(slot)
-        if (slots?.size === 0) index[kind].delete(row[kind])
+        if (slots?.size === 0) index[kind].delete(name)
       }
     },
     slotsOf: (kind, names) => names.flatMap((name) => [...(index[kind].get(name) ?? [])]),

@@ -1,5 +1,5 @@
 import type { PlanRequest } from '../contracts/index.ts'
-import { type Condition, type Filter, type Rejected, type Says, verb } from './filters/filter.ts'
+import { type Condition, type Filter, type FilterOptions, type Rejected, type Says, verb } from './filters/filter.ts'
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
 import { MAX_RANKED, normalised, type Outcome, type Range, type Snapshot } from './snapshot.ts'
@@ -8,6 +8,7 @@ import type { Weighing } from './weighers/weigher.ts'
 /** How an operator wants decisions made. */
 export interface Policy {
   readonly filters: readonly Filter[]
+  readonly options: FilterOptions
   readonly weighings: readonly Weighing[]
   /** The winner is drawn from so many of the best, so that concurrent schedulers meet less often. */
   readonly host_subset_size: number
@@ -85,7 +86,7 @@ function questions(policy: Policy, request: PlanRequest): Questions {
     add(asked, 'requested_node', { kind: 'node_in', nodes: [requested_node], says: notAskedFor })
   }
   for (const filter of policy.filters) {
-    for (const condition of filter.asks(request)) add(asked, filter.name, condition)
+    for (const condition of filter.asks(request, policy.options)) add(asked, filter.name, condition)
   }
   return asked
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { idleHost, requestFor } from '../../test/support/fleet.ts'
+import { FILTER_OPTIONS, idleHost, requestFor } from '../../test/support/fleet.ts'
 import { type ManualClock, manualClock, settled } from '../../test/support/manual-clock.ts'
 import { HOSTS_CHANGED, type PlanRequest, planResult, SCHEDULER_TOPIC } from '../contracts/index.ts'
 import { type Bus, createMemoryBus, type Json } from '../platform/bus/index.ts'
@@ -57,6 +57,7 @@ const log = {
 const config = {
   DEFAULT: { service_down_time: 60 },
   filter_scheduler: {
+    ...FILTER_OPTIONS,
     enabled_filters: ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
     ram_weight_multiplier: 1,
     cpu_weight_multiplier: 1,

@@ -11,7 +11,7 @@ import { type Clock, unavailable } from '../kernel/index.ts'
 import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { explain } from './explanation.ts'
-import { enabledFilters } from './filters/index.ts'
+import { enabledFilters, type FilterOptions } from './filters/index.ts'
 import { createFleet } from './fleet.ts'
 import type { CellSource } from './host.ts'
 import { type Plan, plan, type Policy } from './plan.ts'
@@ -27,11 +27,12 @@ export interface SchedulerConfig {
     /** Seconds without a heartbeat after which a host counts as down. */
     readonly service_down_time: number
   }
-  readonly filter_scheduler: Multipliers & {
-    readonly enabled_filters: readonly string[]
-    readonly host_subset_size: number
-    readonly shuffle_best_same_weighed_hosts: boolean
-  }
+  readonly filter_scheduler: Multipliers &
+    FilterOptions & {
+      readonly enabled_filters: readonly string[]
+      readonly host_subset_size: number
+      readonly shuffle_best_same_weighed_hosts: boolean
+    }
 }
 
 export interface SchedulerParts {
@@ -85,7 +86,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
     // What others were promised and may not get must not refuse anyone: the claim will tell.
     if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
     const [winner] = made.candidates
-    if (winner) taken.add(winner.host.slot, demand(request.flavor), now)
+    if (winner) taken.add(winner.host.slot, { ...demand(request.flavor), servers: 1 }, now)
     return resultOf(policy, made)
   }
 
@@ -139,6 +140,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
 function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
   return {
     filters: enabledFilters(options.enabled_filters),
+    options,
     weighings: weighings(options),
     host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
     shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,

@@ -41,10 +41,10 @@ export function createTaken(fleet: Fleet): Taken {
   }
 
   return {
-    add(slot, { vcpus, memory_mb, disk_gb }, now) {
+    add(slot, { vcpus, memory_mb, disk_gb, servers }, now) {
       count++
       const { decisions, total } = pending.get(slot) ?? { decisions: [], total: NOTHING }
-      const decision = { number: count, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb }
+      const decision = { number: count, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb, servers }
       decisions.push(decision)
       const more = sum(total, decision)
       pending.set(slot, { decisions, total: more })
@@ -69,4 +69,5 @@ const sum = (one: Demand, other: Demand): Demand => ({
   vcpus: one.vcpus + other.vcpus,
   memory_mb: one.memory_mb + other.memory_mb,
   disk_gb: one.disk_gb + other.disk_gb,
+  servers: one.servers + other.servers,
 })

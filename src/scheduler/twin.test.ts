@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { FILTER_OPTIONS } from '../../test/support/fleet.ts'
 import type { PlanRequest } from '../contracts/index.ts'
 import { explain } from './explanation.ts'
 import { enabledFilters } from './filters/index.ts'
@@ -58,6 +59,7 @@ const changesOfHost = fc.record(
 
 const policyOf = fc.record({
   filters: fc.subarray(FILTERS, { minLength: 0 }).map(enabledFilters),
+  options: fc.constant(FILTER_OPTIONS),
   weighings: fc.array(
     fc.record({
       name: fc.constant('AnyWeigher'),
@@ -128,7 +130,7 @@ function happen(both: Both, event: ReturnType<typeof eventOf.generate>['value'])
   const slot = fleet.slotOf(picked.cell, picked.id) as number
   if (event.kind === 'change') put(picked.cell, { ...fleet.host(slot).row, ...event.changes })
   if (event.kind === 'take') {
-    for (const each of [fleet, twin]) each.take(slot, { ...event, disk_gb: 1 })
+    for (const each of [fleet, twin]) each.take(slot, { ...event, disk_gb: 1, servers: 1 })
   }
   if (event.kind === 'leave') {
     both.ids = both.ids.filter((each) => each !== picked)
@@ -166,6 +168,7 @@ test('the WASM core and its twin agree on survivors, winner, order and explanati
 test('the WASM core and its twin agree in fleets of thousands, mixed and uniform', () => {
   const policy: Policy = {
     filters: enabledFilters(FILTERS),
+    options: FILTER_OPTIONS,
     weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,
@@ -185,7 +188,7 @@ test('the WASM core and its twin agree in fleets of thousands, mixed and uniform
       agree(policy, fleet, twin, request)
       const [winner] = decided.candidates
       if (!winner) continue
-      for (const each of [fleet, twin]) each.take(winner.slot, { vcpus: seed % 9, memory_mb: seed * 10, disk_gb: 1 })
+      for (const each of [fleet, twin]) each.take(winner.slot, { vcpus: seed % 9, memory_mb: seed * 10, disk_gb: 1, servers: 1 })
     }
   }
 }, TIMEOUT_MS)
@@ -213,6 +216,7 @@ test('hosts that differ by less than an f32 can tell are ranked by their exact w
       }
       const policy: Policy = {
         filters: [],
+        options: FILTER_OPTIONS,
         weighings: weighings({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu, disk_weight_multiplier: 0 }),
         host_subset_size: 1,
         shuffle_best_same_weighed_hosts: false,

@@ -25,10 +25,11 @@ interface TwinHost extends Host {
   taken: Demand
 }
 
-/** A condition as the twin asks it: a host passes with `amount` or more. */
+/** A condition as the twin asks it: a host passes with `least` to `most`. */
 interface Test {
   readonly values: readonly number[]
-  readonly amount: number
+  readonly least: number
+  readonly most: number
 }
 
 /** A weigher with the range that it found. */
@@ -77,7 +78,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
     if (!host) {
       const free = hosts.indexOf(null)
       const slot = free === -1 ? hosts.length : free
-      host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0 } }
+      host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 } }
       hosts[slot] = host
       cells.set(cellId, (cells.get(cellId) ?? 0) + 1)
     }
@@ -96,17 +97,25 @@ export function createTwin(options: { service_down_time: number }): Twin {
   function testOf(condition: Condition): Test {
     switch (condition.kind) {
       case 'has':
-        return { values: facts.get(condition.fact) ?? hosts.map(() => 0), amount: 1 }
+        return truth(facts.get(condition.fact) ?? hosts.map(() => 0))
       case 'at_least':
-        return { values: column(condition.quantity), amount: condition.amount }
+        return { values: column(condition.quantity), least: condition.amount, most: Infinity }
+      case 'at_most':
+        return { values: column(condition.quantity), least: -Infinity, most: condition.amount }
+      case 'matches':
+        return ask((host) => condition.test(host))
       case 'host_in':
-        return { values: hosts.map((host) => Number(host && condition.hosts.includes(host.row.host))), amount: 1 }
+        return ask(({ row }) => condition.hosts.includes(row.host))
       case 'host_not_in':
-        return { values: hosts.map((host) => Number(host && !condition.hosts.includes(host.row.host))), amount: 1 }
+        return ask(({ row }) => !condition.hosts.includes(row.host))
       case 'node_in':
-        return { values: hosts.map((host) => Number(host && condition.nodes.includes(host.row.node))), amount: 1 }
+        return ask(({ row }) => condition.nodes.includes(row.node))
+      case 'place_not_in':
+        return ask(({ row }) => !condition.places.some(({ host, node }) => host === row.host && node === row.node))
     }
   }
+
+  const ask = (passes: (host: Host) => boolean): Test => truth(hosts.map((host) => Number(host && passes(host))))
 
   function scan({ conditions, weighings, count }: Pass): Outcome {
     const tests = conditions.map(testOf)
@@ -121,7 +130,10 @@ export function createTwin(options: { service_down_time: number }): Twin {
         continue
       }
       of.hosts++
-      if (conditions[failed]?.kind === 'at_least') of.best = Math.max(of.best, tests[failed]?.values[slot] as number)
+      const value = tests[failed]?.values[slot] as number
+      const { kind } = conditions[failed] as Condition
+      if (kind === 'at_least') of.best = Math.max(of.best, value)
+      if (kind === 'at_most') of.best = of.hosts === 1 ? value : Math.min(of.best, value)
     }
     const ranges = weighings.map((weighing) => rangeOf(weighing, survivors))
     return { left: survivors.length, rejected, ranges, ranked: rank(survivors, weighings, ranges, count) }
@@ -181,6 +193,8 @@ export function createTwin(options: { service_down_time: number }): Twin {
   }
 }
 
+const truth = (values: readonly number[]): Test => ({ values, least: 1, most: 1 })
+
 function weigh(scales: readonly Scale[], slot: number): number {
   let weight = 0
   for (let index = 0; index < scales.length; index++) {
@@ -195,8 +209,9 @@ function weigh(scales: readonly Scale[], slot: number): number {
 /** The index of the first test that the host does not pass; -1 for none. */
 function firstFailed(tests: readonly Test[], slot: number): number {
   for (let index = 0; index < tests.length; index++) {
-    const { values, amount } = tests[index] as Test
-    if ((values[slot] as number) < amount) return index
+    const { values, least, most } = tests[index] as Test
+    const value = values[slot] as number
+    if (value < least || value > most) return index
   }
   return -1
 }

@@ -5,6 +5,7 @@
  *     bun run bench:scheduler [--json] [--hosts N,N…]
  */
 import { parseArgs } from 'node:util'
+import { FILTER_OPTIONS } from '../support/fleet.ts'
 import { enabledFilters } from '../../src/scheduler/filters/index.ts'
 import { createFleet } from '../../src/scheduler/fleet.ts'
 import { imaginaryHost, imaginaryRequest } from '../../src/scheduler/imaginary.ts'
@@ -17,6 +18,7 @@ import { weighings } from '../../src/scheduler/weighers/index.ts'
 const POLICY: Policy = {
   filters: enabledFilters(['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']),
   weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+  options: FILTER_OPTIONS,
   host_subset_size: 1,
   shuffle_best_same_weighed_hosts: false,
 }

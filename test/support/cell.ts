@@ -9,6 +9,7 @@ import { newId, newRequestId, systemClock } from '../../src/kernel/index.ts'
 import { type Bus, createMemoryBus } from '../../src/platform/bus/index.ts'
 import { createNetworks, type Networks } from '../../src/network/index.ts'
 import { createScheduler, type Scheduler } from '../../src/scheduler/index.ts'
+import { FILTER_OPTIONS } from './fleet.ts'
 import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 
 /** A cloud without its HTTP faces: real databases, bus, scheduler, networks and simulated hosts. */
@@ -57,6 +58,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
     config: {
       DEFAULT: { service_down_time: 60 },
       filter_scheduler: {
+        ...FILTER_OPTIONS,
         enabled_filters: ['ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
         ram_weight_multiplier: 1,
         cpu_weight_multiplier: 1,

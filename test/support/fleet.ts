@@ -1,6 +1,6 @@
 import type { HostRow, PlanRequest } from '../../src/contracts/index.ts'
 import { explain, sentence } from '../../src/scheduler/explanation.ts'
-import type { Filter } from '../../src/scheduler/filters/filter.ts'
+import type { Filter, FilterOptions } from '../../src/scheduler/filters/filter.ts'
 import { createFleet, type Fleet } from '../../src/scheduler/fleet.ts'
 import { imaginaryHost, imaginaryRequest } from '../../src/scheduler/imaginary.ts'
 import { plan, type Policy } from '../../src/scheduler/plan.ts'
@@ -44,12 +44,37 @@ export function requestFor(
   return { ...base, ...changes, flavor: { ...base.flavor, ...small, ...flavor } }
 }
 
+/** As `nova.conf` has them when it says nothing. */
+export const FILTER_OPTIONS: FilterOptions = {
+  max_io_ops_per_host: 8,
+  max_instances_per_host: 50,
+  isolated_images: [],
+  isolated_hosts: [],
+  restrict_isolated_hosts_to_isolated_images: true,
+  image_properties_default_architecture: undefined,
+  aggregate_image_properties_isolation_namespace: undefined,
+  aggregate_image_properties_isolation_separator: '.',
+}
+
 export function policyOf(changes: Partial<Policy> = {}): Policy {
-  return { filters: [], weighings: [], host_subset_size: 1, shuffle_best_same_weighed_hosts: false, ...changes }
+  return {
+    filters: [],
+    options: FILTER_OPTIONS,
+    weighings: [],
+    host_subset_size: 1,
+    shuffle_best_same_weighed_hosts: false,
+    ...changes,
+  }
 }
 
 /** Hosts that pass one filter, by id, and the fault text that its rejections would make. */
-export function filtered(filter: Filter, fleet: Fleet, request: PlanRequest): { passed: number[]; says: string } {
-  const made = plan(policyOf({ filters: [filter] }), fleet, { ...request, count: 64 })
+export function filtered(
+  filter: Filter,
+  fleet: Fleet,
+  request: PlanRequest,
+  options: Partial<FilterOptions> = {},
+): { passed: number[]; says: string } {
+  const policy = policyOf({ filters: [filter], options: { ...FILTER_OPTIONS, ...options } })
+  const made = plan(policy, fleet, { ...request, count: 64 })
   return { passed: made.candidates.map(({ host }) => host.row.id), says: sentence(explain(made)) }
 }

@@ -12,6 +12,7 @@ export const CONDITION_BYTES: i32 = 24
 export const HAS: i32 = 0
 export const HAS_NOT: i32 = 1
 export const AT_LEAST: i32 = 2
+export const AT_MOST: i32 = 3
 
 /** A weigher, 24 bytes: i32 column address, i32 floor or UNBOUNDED; out: i32 low, i32 high; f64 multiplier. */
 export const WEIGHER_BYTES: i32 = 24

@@ -3,6 +3,7 @@ import {
   claim,
   finishAction,
   lockServer,
+  noteBuilt,
   POWER,
   recordClaim,
   releaseClaims,
@@ -42,7 +43,7 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
       }),
       step('spawn', {
         do: (context) => spawn(ports, cell, context),
-        record: (tx, context) => markActive(tx, context),
+        record: (tx, context) => markActive(ports, cell, tx, context),
         undo: async (context) => destroyIfReachable(ports, context, await serverOf(cell, context), { undo: true }),
         deadline_s: SPAWN_DEADLINE_S,
         // Another host is a better bet than waiting for this one.
@@ -91,10 +92,11 @@ export function instanceName(template: string, server: Server): string {
   )
 }
 
-async function markActive(tx: CellTx, context: Context): Promise<void> {
+async function markActive(ports: TaskPorts, cell: CellDb, tx: CellTx, context: Context): Promise<void> {
   const server = await lockServer(tx, context.subject)
   if (!server) return
-  await Promise.all([
+  const [hosts] = await Promise.all([
+    noteBuilt(tx, server.id),
     updateServer(tx, context.subject, {
       vm_state: 'active',
       task_state: server.task_state === 'deleting' ? 'deleting' : null,
@@ -111,6 +113,8 @@ async function markActive(tx: CellTx, context: Context): Promise<void> {
       details: null,
     }),
   ])
+  // One build less on the host.
+  context.afterCommit(() => ports.hostsChanged(cell.id, hosts))
 }
 
 /** Moves the claim to the next alternate with room. An image that is at fault would fail there too. */
@@ -124,7 +128,7 @@ async function moveToAlternate(
   if (failure.kind === 'bad_request') return null
   const server = await lockServer(tx, context.subject)
   if (!server || server.task_state === 'deleting') return null
-  const changed = await releaseClaims(tx, server.id)
+  const changed = await releaseClaims(tx, server.id, { failedBuild: true })
   for (const candidate of context.input.alternates.slice(context.attempt)) {
     const place = await claim(tx, candidate.host_id, server.flavor)
     if (!place) continue
@@ -145,7 +149,7 @@ async function markFailed(
   context: Context,
   failure: Failure,
 ): Promise<void> {
-  const changed = await releaseClaims(tx, context.subject)
+  const changed = await releaseClaims(tx, context.subject, { failedBuild: failure.kind !== 'bad_request' })
   context.afterCommit(() => ports.hostsChanged(cell.id, changed))
   const server = await lockServer(tx, context.subject)
   if (!server) return

@@ -138,6 +138,45 @@ export const options = {
       help: 'Filters a host must pass.',
       aliases: ['scheduler_default_filters', 'scheduler_enabled_filters'],
     }),
+    max_io_ops_per_host: integer({
+      default: 8,
+      min: 1,
+      help: 'IoOpsFilter: servers that are built, rebuilt, resized or copied on a host at once.',
+      aliases: ['max_io_ops_per_host'],
+    }),
+    max_instances_per_host: integer({
+      default: 50,
+      min: 1,
+      help: 'NumInstancesFilter: servers on a host.',
+      aliases: ['max_instances_per_host'],
+    }),
+    isolated_images: list({
+      default: [],
+      help: 'IsolatedHostsFilter: ids of images whose servers go to isolated_hosts only.',
+      aliases: ['isolated_images'],
+    }),
+    isolated_hosts: list({
+      default: [],
+      help: 'IsolatedHostsFilter: hosts of isolated_images.',
+      aliases: ['isolated_hosts'],
+    }),
+    restrict_isolated_hosts_to_isolated_images: boolean({
+      default: true,
+      help: 'IsolatedHostsFilter: keep servers of other images off isolated_hosts.',
+      aliases: ['restrict_isolated_hosts_to_isolated_images'],
+    }),
+    image_properties_default_architecture: text({
+      help: 'ImagePropertiesFilter: architecture of images that name none; any when unset.',
+    }),
+    aggregate_image_properties_isolation_namespace: text({
+      help: 'AggregateImagePropertiesIsolation: only image properties that begin with this count.',
+      aliases: ['aggregate_image_properties_isolation_namespace'],
+    }),
+    aggregate_image_properties_isolation_separator: text({
+      default: '.',
+      help: 'What separates that namespace from the name of the property.',
+      aliases: ['aggregate_image_properties_isolation_separator'],
+    }),
     host_subset_size: integer({
       default: 1,
       min: 1,

@@ -7,6 +7,8 @@ import { diskFilter } from './disk.ts'
 import type { Filter } from './filter.ts'
 import { ramFilter } from './ram.ts'
 
+export type { FilterOptions } from './filter.ts'
+
 /** Every filter there is. A new one is its file and a line here. */
 const FILTERS: readonly Filter[] = [
   allHostsFilter,
