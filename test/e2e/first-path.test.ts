@@ -181,7 +181,7 @@ virt_type = qemu
     expect(await host.virsh('list', '--all', '--name')).toBe('')
     expect(readdirSync(host.instancesDir).filter((name) => /^[0-9a-f]{8}-/.test(name))).toEqual([])
     const socket = join(cloud.statePath, 'postgres/run')
-    const sql = postgres({ host: socket, database: 'postgres', username: 'postgres', max: 1 })
+    const sql = postgres({ host: socket, database: 'postgres', username: 'nova', max: 1 })
     try {
       const [rows] = await sql`
         select (select count(*) from cell1.claims)::int as claims,
