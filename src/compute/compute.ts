@@ -11,6 +11,7 @@ import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
 import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup } from './ports.ts'
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
+import { createServerGroups, type ServerGroups } from './server-groups/server-groups.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
 
 export interface ComputeOptions {
@@ -35,6 +36,7 @@ export interface Compute {
   readonly flavors: Flavors
   readonly keypairs: Keypairs
   readonly servers: Servers
+  readonly serverGroups: ServerGroups
   readonly hosts: Hosts
   readonly aggregates: Aggregates
   readonly quotas: Quotas
@@ -67,6 +69,7 @@ export function createCompute(options: ComputeOptions): Compute {
     hosts,
     aggregates: createAggregates({ db: cells.global, cells, zones, news }),
     quotas,
+    serverGroups: createServerGroups({ db: cells.global, quotas }),
     servers: createServerUseCases({
       cells,
       quotas,

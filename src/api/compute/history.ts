@@ -3,6 +3,7 @@ import { at, behaviour, readHistory, request, view } from './changes.ts'
 import type { FlavorSource } from './views/flavors.ts'
 import type { HypervisorSource } from './views/hypervisors.ts'
 import type { LimitsSource } from './views/limits.ts'
+import type { ServerGroupSource } from './views/server-groups.ts'
 import type { ServerSource } from './views/servers.ts'
 import type { ServiceSource } from './views/services.ts'
 import { CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
@@ -47,6 +48,8 @@ export const history = [
     request('service.change').gains('forced_down'),
     behaviour('services-are-forced-down'),
   ),
+  at('2.13', view('server_group').gains('project_id', 'user_id')),
+  at('2.15', request('server_group.create').reshapes({ policies: older.groupPolicies('anti-affinity', 'affinity') })),
   at('2.16', view('server', 'server.updated').gains('host_status'), behaviour('host-status')),
   at(
     '2.19',
@@ -147,6 +150,15 @@ export const history = [
     request('server.create').gains('trusted_image_certificates'),
   ),
   at(
+    '2.64',
+    view('server_group').gains('policy', 'rules'),
+    view<ServerGroupSource>('server_group').loses({ policies: ({ policy }) => [policy], metadata: () => ({}) }),
+    request('server_group.create').gains('policy', 'rules'),
+    request('server_group.create').loses({
+      policies: older.groupPolicies('anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity'),
+    }),
+  ),
+  at(
     '2.66',
     request('servers').gains('changes-before'),
     request('actions').gains('changes-before'),
@@ -184,6 +196,7 @@ export const history = [
       'quota',
       'services',
       'volume_attachments',
+      'server_groups',
     ].map((name) => request(name).closes()),
   ),
   at('2.80', request('migrations').gains('user_id', 'project_id')),

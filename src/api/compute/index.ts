@@ -14,6 +14,7 @@ import { migrations } from './migrations.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import type { Resource } from './route.ts'
+import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
 import { servers } from './servers.ts'
 import { services } from './services.ts'
@@ -44,6 +45,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     servers(compute, { maxLimit, adminPassword: config.enable_instance_password }),
     serverParts(compute),
     attachments(compute),
+    serverGroups(compute, { maxLimit }),
     instanceActions(compute, { maxLimit }),
     flavors(compute, { maxLimit }),
     keypairs(compute, { maxLimit }),

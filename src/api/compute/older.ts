@@ -117,3 +117,7 @@ export const NOT_IN_UPDATED = [
   'OS-EXT-SRV-ATTR:user_data',
   'os-extended-volumes:volumes_attached',
 ]
+
+/** A list that has to hold one policy, of those that the version knows. */
+export const groupPolicies = (...policies: string[]) =>
+  T.Array(T.Union(policies.map((policy) => T.Literal(policy))), { minItems: 1, maxItems: 1 })

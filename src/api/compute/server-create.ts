@@ -69,14 +69,18 @@ export const ServerCreate = bodyShape(
 export type ServerCreate = ReturnType<ReturnType<typeof ServerCreate.at>>
 type Wanted = ServerCreate['server']
 
+/** The group that a server shall be in; null for none. */
+export function groupHint(body: ServerCreate): string | null {
+  const hints = body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints']
+  return hints?.group === undefined ? null : canonicalUuid(hints.group)
+}
+
 /**
  * From the request's words to what the use case takes, with the checks that concern the words alone.
  * @throws {Problem} bad_request, or forbidden where a field needs a right of its own
  */
 export function createRequest(req: Asked & { readonly body: ServerCreate }): CreateServers {
   const { server } = req.body
-  const hints = req.body['os:scheduler_hints'] ?? req.body['OS-SCH-HNT:scheduler_hints']
-  if (hints?.group !== undefined) throw badRequest(`Instance group ${hints.group} could not be found.`)
   const counts = countsOf(server)
   const place = placeOf(req, server)
   return {

@@ -2,6 +2,7 @@ import { quotaUsage } from '../../cells/index.ts'
 import { badRequest } from '../../kernel/index.ts'
 import type { GlobalDb } from '../../platform/db/index.ts'
 import type { ProjectLookup } from '../ports.ts'
+import { countGroups } from '../server-groups/server-groups.store.ts'
 import { dropLimits, readLimits, writeLimits } from './quotas.store.ts'
 
 /** What is counted, under Nova's names. Memory in MiB; -1 is unlimited. */
@@ -40,14 +41,17 @@ export function createQuotas({ db, projects, ...options }: QuotasOptions) {
   }
 
   async function usageOf(projectId: string): Promise<QuotaValues> {
-    const { instances, cores, memory_mb } = await quotaUsage(db.sql, projectId)
+    const [{ instances, cores, memory_mb }, server_groups] = await Promise.all([
+      quotaUsage(db.sql, projectId),
+      countGroups(db.sql, projectId),
+    ])
     return {
       instances,
       cores,
       ram: memory_mb,
       metadata_items: 0,
       key_pairs: 0,
-      server_groups: 0,
+      server_groups,
       server_group_members: 0,
     }
   }

@@ -1,0 +1,61 @@
+import type { GlobalDb, GlobalSql } from '../../platform/db/index.ts'
+
+export type GroupPolicy = 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
+
+export interface ServerGroup {
+  readonly id: string
+  readonly project_id: string
+  readonly user_id: string
+  readonly name: string
+  readonly policy: GroupPolicy
+  readonly max_server_per_host: number | null
+  readonly created_at: Date
+}
+
+/**
+ * Adds a group unless the project has `limit` already (-1: any number). Requests of one project wait for each other,
+ * so that the count is exact.
+ * @returns null over the limit.
+ */
+export async function insertGroup(
+  db: GlobalDb,
+  group: Omit<ServerGroup, 'created_at'>,
+  limit: number,
+): Promise<ServerGroup | null> {
+  const { id, project_id, user_id, name, policy, max_server_per_host } = group
+  return db.transaction(async (tx) => {
+    await tx`select pg_advisory_xact_lock(hashtextextended(${`server groups ${project_id}`}, 0))`
+    const [row] = await tx<ServerGroup[]>`
+      insert into server_groups (id, project_id, user_id, name, policy, max_server_per_host)
+      select ${id}, ${project_id}, ${user_id}, ${name}, ${policy}, ${max_server_per_host}
+      where ${limit} < 0 or (select count(*) from server_groups where project_id = ${project_id}) < ${limit}
+      returning *`
+    return row ?? null
+  })
+}
+
+export async function findGroup(sql: GlobalSql, id: string): Promise<ServerGroup | null> {
+  const [row] = await sql<ServerGroup[]>`select * from server_groups where id = ${id}`
+  return row ?? null
+}
+
+/** In the order in which they were made. @param projectId null for those of all projects */
+export async function listGroups(
+  sql: GlobalSql,
+  { projectId, limit, offset }: { projectId: string | null; limit: number; offset: number },
+): Promise<ServerGroup[]> {
+  return sql`
+    select * from server_groups where ${projectId}::text is null or project_id = ${projectId}
+    order by number limit ${limit} offset ${offset}`
+}
+
+export async function countGroups(sql: GlobalSql, projectId: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`select count(*) from server_groups where project_id = ${projectId}`
+  return row?.count ?? 0
+}
+
+/** @returns false when there was none. */
+export async function deleteGroup(sql: GlobalSql, id: string): Promise<boolean> {
+  const { count } = await sql`delete from server_groups where id = ${id}`
+  return count > 0
+}

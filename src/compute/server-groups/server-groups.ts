@@ -1,0 +1,61 @@
+import { badRequest, isUuid, newId, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
+import type { GlobalDb } from '../../platform/db/index.ts'
+import type { Quotas } from '../quotas/quotas.ts'
+import { deleteGroup, findGroup, type GroupPolicy, insertGroup, listGroups, type ServerGroup } from './server-groups.store.ts'
+
+export interface NewServerGroup {
+  readonly name: string
+  readonly policy: GroupPolicy
+  readonly max_server_per_host: number | null
+}
+
+export type ServerGroups = ReturnType<typeof createServerGroups>
+
+/** Groups of a project's servers with a policy on which hosts these may share. */
+export function createServerGroups({ db, quotas }: { readonly db: GlobalDb; readonly quotas: Quotas }) {
+  async function visible(ctx: RequestContext, id: string): Promise<ServerGroup | null> {
+    const group = isUuid(id) ? await findGroup(db.sql, id) : null
+    return group && (ctx.isAdmin || group.project_id === ctx.projectId) ? group : null
+  }
+
+  const missing = (id: string): Problem => notFound(`Instance group ${id} could not be found.`)
+
+  return {
+    /** @throws {Problem} bad_request, over_quota */
+    async create(ctx: RequestContext, wanted: NewServerGroup): Promise<ServerGroup> {
+      if (wanted.max_server_per_host !== null && wanted.policy !== 'anti-affinity') {
+        throw badRequest('Only anti-affinity policy supports rules.')
+      }
+      const { server_groups: limit } = await quotas.limitsOf(ctx.projectId)
+      const group = { id: newId(), project_id: ctx.projectId, user_id: ctx.userId, ...wanted }
+      const created = await insertGroup(db, group, limit)
+      if (!created) throw new Problem('over_quota', 'Quota exceeded, too many server groups.')
+      return created
+    },
+
+    /** @param projectId null for those of all projects */
+    list: (projectId: string | null, page: { limit: number; offset: number }): Promise<ServerGroup[]> =>
+      listGroups(db.sql, { projectId, ...page }),
+
+    /** @throws {Problem} not_found, for one of another project too. */
+    async show(ctx: RequestContext, id: string): Promise<ServerGroup> {
+      const group = await visible(ctx, id)
+      if (!group) throw missing(id)
+      return group
+    },
+
+    async delete(id: string): Promise<void> {
+      if (!(await deleteGroup(db.sql, id))) throw missing(id)
+    },
+
+    /**
+     * Whether a server may be made in a group: the schedulers know no groups, and a policy that is not kept is worse
+     * than a refusal.
+     * @throws {Problem} bad_request, always, and says why.
+     */
+    async refuseMember(ctx: RequestContext, id: string): Promise<never> {
+      if (!(await visible(ctx, id))) throw badRequest(`Instance group ${id} could not be found.`)
+      throw badRequest(`Servers cannot be created in server group ${id}: its policy is not supported at placement.`)
+    },
+  }
+}
