@@ -1,18 +1,15 @@
 import { demand, type Flavor } from '../contracts/index.ts'
-import type { CellTx } from '../platform/db/index.ts'
+import type { CellDb, CellSql, CellTx, Fragment } from '../platform/db/index.ts'
+import type { NewAction } from './actions.store.ts'
+import type { Server } from './server.ts'
 
 /**
- * Takes a server's share of a host, in the caller's transaction. The guard and the write are one statement on one row,
- * so two claims can never both take the last place.
- * @returns the host's name and node, or null when the host has no room left or is gone.
+ * The statement that takes a server's share of a host and returns the host. The guard and the write are one statement on
+ * one row, so two claims can never both take the last place; it returns no row when there is none left.
  */
-export async function claim(
-  tx: CellTx,
-  hostId: number,
-  flavor: Flavor,
-): Promise<{ host: string; node: string } | null> {
+function takeShare(sql: CellSql, hostId: number, flavor: Flavor): Fragment {
   const { vcpus, memory_mb, disk_gb } = demand(flavor)
-  const [taken] = await tx<{ host: string; node: string }[]>`
+  return sql`
     update hosts set
       vcpus_used = vcpus_used + ${vcpus},
       memory_mb_used = memory_mb_used + ${memory_mb},
@@ -24,11 +21,59 @@ export async function claim(
       and vcpus_used + ${vcpus} <= vcpus_capacity
       and memory_mb_used + ${memory_mb} <= memory_mb_capacity
       and disk_gb_used + ${disk_gb} <= disk_gb_capacity
-    returning host, node`
-  return taken ?? null
+    returning id, host, node`
 }
 
-/** Writes the claim down; apart from `claim` because the server's row, which it refers to, comes in between. */
+/**
+ * Claims a host for a server that is in the cell, in the caller's transaction.
+ * @returns the host's name and node, or null when the host has no room left or is gone.
+ */
+export async function claim(
+  tx: CellTx,
+  hostId: number,
+  flavor: Flavor,
+): Promise<{ host: string; node: string } | null> {
+  const [taken] = (await takeShare(tx, hostId, flavor)) as unknown as { host: string; node: string }[]
+  return taken ? { host: taken.host, node: taken.node } : null
+}
+
+/**
+ * Puts a new server on a host, in one transaction: its row, the claim, the first entry of its log, and `tasks`, a
+ * statement that adds the task which builds it.
+ * @returns false, with nothing written, when the host has no room left or is gone.
+ * @throws a unique violation when the server is in the cell already.
+ */
+export async function place(
+  { sql }: CellDb,
+  server: Server,
+  hostId: number,
+  action: NewAction,
+  tasks: Fragment,
+): Promise<boolean> {
+  const { vcpus, memory_mb, disk_gb } = demand(server.flavor)
+  const written = await sql`
+    with taken as (
+      ${takeShare(sql, hostId, server.flavor)}
+    ), placed as (
+      insert into servers overriding user value
+      select server.*
+      from taken, jsonb_populate_record(
+        null::servers,
+        ${sql.json(server as never)} || jsonb_build_object('host', taken.host, 'node', taken.node)
+      ) as server
+    ), claimed as (
+      insert into claims (server_id, host_id, vcpus, memory_mb, disk_gb)
+      select ${server.id}::uuid, id, ${vcpus}::integer, ${memory_mb}::integer, ${disk_gb}::integer from taken
+    ), logged as (
+      insert into instance_actions (server_id, action, request_id, user_id, project_id, start_time)
+      select action.server_id, action.action, action.request_id, action.user_id, action.project_id, action.start_time
+      from taken, jsonb_populate_record(null::instance_actions, ${sql.json(action as never)}) as action
+    )
+    ${tasks} where exists (select from taken)`
+  return written.count > 0
+}
+
+/** Writes down what `claim` took. */
 export async function recordClaim(tx: CellTx, serverId: string, hostId: number, flavor: Flavor): Promise<void> {
   await tx`insert into claims ${tx({ server_id: serverId, host_id: hostId, ...demand(flavor) })}`
 }

@@ -1,7 +1,7 @@
 import { demand, type Flavor } from '../contracts/index.ts'
 import { Problem } from '../kernel/index.ts'
-import type { GlobalDb, GlobalTx } from '../platform/db/index.ts'
-import { SERVER_COLUMNS, type Server } from './server.ts'
+import type { Fragment, GlobalDb, GlobalSql, GlobalTx } from '../platform/db/index.ts'
+import type { Server } from './server.ts'
 
 /** Where a server lives; `cell_id` null means that no cell is chosen yet. */
 export interface Mapping {
@@ -24,52 +24,67 @@ export interface QuotaUsage {
 }
 
 /**
- * Writes down accepted servers with their mappings and takes their share of the quota. The usage row is locked by the
- * guarded update until the transaction ends, so that no number of parallel requests passes the limit.
+ * Writes down accepted servers with their mappings and `tasks`, a statement that adds their tasks, and takes their share
+ * of the quota, in one transaction. The usage row stays locked from the guarded update to the commit, so that no number
+ * of parallel requests passes the limit; being one statement, this does not hold the lock while it travels to and fro.
  * @throws {Problem} over_quota, with Nova's sentence.
  */
-export async function accept(tx: GlobalTx, servers: readonly Server[], limits: QuotaLimits): Promise<void> {
+export async function accept(
+  db: GlobalDb,
+  servers: readonly Server[],
+  limits: QuotaLimits,
+  tasks: Fragment,
+): Promise<void> {
   const first = servers[0]
   if (!first) return
-  const project = first.project_id
+  const { project_id } = first
   const wanted = { instances: servers.length, cores: 0, memory_mb: 0 }
   for (const server of servers) {
     wanted.cores += server.flavor.vcpus
     wanted.memory_mb += server.flavor.memory_mb
   }
-  await takeQuota(tx, project, wanted, limits)
-  const mappings = servers.map((server) => ({
-    server_id: server.id,
-    project_id: project,
-    user_id: server.user_id,
-    vcpus: demand(server.flavor).vcpus,
-    memory_mb: demand(server.flavor).memory_mb,
-    created_at: server.created_at,
-    flavor: server.flavor,
-    image_id: server.image_id,
-    availability_zone: server.availability_zone,
-  }))
-  await Promise.all([
-    tx`insert into server_mappings ${tx(mappings)}`,
-    tx`insert into accepted_servers ${tx(servers.map(forInsert), ...SERVER_COLUMNS)}`,
-  ])
+  if (await acceptWithin(db.sql, servers, wanted, limits, tasks)) return
+  // The first requests of a project find no row to count in.
+  await db.sql`insert into quota_usages (project_id) values (${project_id}) on conflict do nothing`
+  if (await acceptWithin(db.sql, servers, wanted, limits, tasks)) return
+  throw overQuota(wanted, await quotaUsage(db.sql, project_id), limits)
 }
 
-async function takeQuota(tx: GlobalTx, project: string, wanted: QuotaUsage, limits: QuotaLimits): Promise<void> {
-  const [, taken] = await Promise.all([
-    tx`insert into quota_usages (project_id) values (${project}) on conflict do nothing`,
-    tx`
+/** @returns false, with nothing written, when the project has no room or no usage row yet. */
+async function acceptWithin(
+  sql: GlobalSql,
+  servers: readonly Server[],
+  wanted: QuotaUsage,
+  limits: QuotaLimits,
+  tasks: Fragment,
+): Promise<boolean> {
+  const mappings = servers.map((server) => {
+    const { id: server_id, project_id, user_id, flavor, image_id, availability_zone, created_at } = server
+    const { vcpus, memory_mb } = demand(flavor)
+    return { server_id, project_id, user_id, vcpus, memory_mb, created_at, flavor, image_id, availability_zone }
+  })
+  const written = await sql`
+    with taken as (
       update quota_usages set
         instances = instances + ${wanted.instances},
         cores = cores + ${wanted.cores},
         memory_mb = memory_mb + ${wanted.memory_mb}
-      where project_id = ${project}
+      where project_id = ${servers[0]!.project_id}
         and (${limits.instances} < 0 or instances + ${wanted.instances} <= ${limits.instances})
         and (${limits.cores} < 0 or cores + ${wanted.cores} <= ${limits.cores})
-        and (${limits.memory_mb} < 0 or memory_mb + ${wanted.memory_mb} <= ${limits.memory_mb})`,
-  ])
-  if (taken.count === 1) return
-  throw overQuota(wanted, await quotaUsage(tx, project), limits)
+        and (${limits.memory_mb} < 0 or memory_mb + ${wanted.memory_mb} <= ${limits.memory_mb})
+      returning project_id
+    ), mapped as (
+      insert into server_mappings
+      select mapping.* from jsonb_populate_recordset(null::server_mappings, ${sql.json(mappings as never)}) as mapping
+      where exists (select from taken)
+    ), accepted as (
+      insert into accepted_servers
+      select server.* from jsonb_populate_recordset(null::accepted_servers, ${sql.json(servers as never)}) as server
+      where exists (select from taken)
+    )
+    ${tasks} where exists (select from taken)`
+  return written.count > 0
 }
 
 /** `Quota exceeded for cores: Requested 4, but already used 18 of 20 cores`, naming each resource that is short. */
@@ -176,10 +191,4 @@ export async function withdraw(tx: GlobalTx, serverId: string): Promise<boolean>
   if (withdrawn.count === 0) return false
   await forget(tx, serverId)
   return true
-}
-
-/** Columns of a new row; JSON columns need no mark, the driver knows their types from the server. */
-export function forInsert(server: Server): Omit<Server, 'number'> {
-  const { number: _given, ...columns } = server
-  return columns
 }

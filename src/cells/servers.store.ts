@@ -1,6 +1,5 @@
 import type { CellDb, CellTx } from '../platform/db/index.ts'
-import { forInsert } from './mappings.store.ts'
-import { SERVER_COLUMNS, type Server } from './server.ts'
+import type { Server } from './server.ts'
 
 // Statements for one server ask `num_nulls(deleted_at) = 1`, not `deleted_at is null`: for that the planner, as long as it
 // has no statistics, prefers a whole scan of one of the indexes of live servers to the primary key, and keeps the plan.
@@ -17,8 +16,11 @@ export async function lockServer(tx: CellTx, id: string): Promise<Server | null>
   return row ?? null
 }
 
+/** Adds a server with all that is known of it but its number, which the cell gives. */
 export async function insertServer(tx: CellTx, server: Server): Promise<void> {
-  await tx`insert into servers ${tx(forInsert(server), ...SERVER_COLUMNS)}`
+  await tx`
+    insert into servers overriding user value
+    select * from jsonb_populate_record(null::servers, ${tx.json(server as never)})`
 }
 
 /** Changes columns of a live server and touches `updated_at`. */

@@ -3,6 +3,6 @@ export { type Conductor, type ConductorOptions, createConductor, ringTask } from
 export { createHostCalls } from './host-calls.ts'
 export type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'
 export { Crash, type Probe, type ProbePoint } from './run.ts'
-export { cancelTasks, insertTask, type NewTask } from './tasks.store.ts'
+export { cancelTasks, insertTask, insertTasks, type NewTask } from './tasks.store.ts'
 export { DELETE_DEADLINE_S } from './tasks/delete-server.ts'
 export { instanceName } from './tasks/build-server.ts'

@@ -1,5 +1,5 @@
 import { newId } from '../kernel/index.ts'
-import type { CellTx, Database, GlobalTx } from '../platform/db/index.ts'
+import type { CellSql, CellTx, Database, Fragment, GlobalSql, GlobalTx } from '../platform/db/index.ts'
 import type { Failure } from './task.ts'
 
 export type AnyDatabase = Database<'global'> | Database<'cell'>
@@ -29,13 +29,23 @@ export interface NewTask {
   readonly deadline_s: number
 }
 
+/**
+ * The statement that adds tasks. It can end another statement, as `accept` and `place` take it: the work and its task
+ * are then written in one go.
+ */
+export function insertTasks(sql: GlobalSql | CellSql, tasks: readonly (NewTask & { readonly id: string })[]): Fragment {
+  return sql`
+    insert into tasks (id, kind, subject, request_id, input, deadline_at)
+    select id, kind, subject, request_id, input, now() + make_interval(secs => deadline_s)
+    from jsonb_to_recordset(${sql.json(tasks as never)}) as task (
+      id uuid, kind text, subject text, request_id text, input jsonb, deadline_s float8
+    )`
+}
+
 /** Adds a task in the transaction that accepts the work. @returns its id, to ring the doorbell with after the commit. */
 export async function insertTask(tx: GlobalTx | CellTx, task: NewTask): Promise<string> {
   const id = newId()
-  await tx`
-    insert into tasks (id, kind, subject, request_id, input, deadline_at)
-    values (${id}, ${task.kind}, ${task.subject}, ${task.request_id}, ${task.input as never},
-      now() + make_interval(secs => ${task.deadline_s}))`
+  await insertTasks(tx, [{ ...task, id }])
   return id
 }
 

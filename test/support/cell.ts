@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
 import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
-import { type Conductor, createConductor, createHostCalls, insertTask, type Probe, ringTask } from '../../src/conductor/index.ts'
+import { type Conductor, createConductor, createHostCalls, insertTask, insertTasks, type Probe, ringTask } from '../../src/conductor/index.ts'
 import type { Flavor } from '../../src/contracts/index.ts'
 import { newId, newRequestId, systemClock } from '../../src/kernel/index.ts'
 import { type Bus, createMemoryBus } from '../../src/platform/bus/index.ts'
@@ -144,16 +144,18 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
     conduct,
     async create(overrides = {}) {
       const server = acceptedServer(overrides)
-      const task = await databases.global.transaction(async (tx) => {
-        await accept(tx, [server], { instances: -1, cores: -1, memory_mb: -1 })
-        return insertTask(tx, {
+      const task = newId()
+      const schedule = insertTasks(databases.global.sql, [
+        {
+          id: task,
           kind: 'server.schedule',
           subject: server.id,
           request_id: newRequestId(),
           input: { project_name: 'p', user_name: 'u', force_host: null, force_node: null },
           deadline_s: 300,
-        })
-      })
+        },
+      ])
+      await accept(databases.global, [server], { instances: -1, cores: -1, memory_mb: -1 }, schedule)
       ringTask(bus, 'global', task, quietLog)
       return server
     },

@@ -1,5 +1,5 @@
 import { accept, type RequestedNetwork, type Server } from '../../cells/index.ts'
-import { insertTask } from '../../conductor/index.ts'
+import { insertTasks } from '../../conductor/index.ts'
 import type { Flavor } from '../../contracts/index.ts'
 import { badRequest, newId, Problem, type RequestContext } from '../../kernel/index.ts'
 import { findFlavor, type FlavorRow } from '../flavors/flavors.store.ts'
@@ -89,21 +89,17 @@ async function acceptAsManyAsFit(
     }
     const servers = make(count)
     try {
-      const tasks = await ports.cells.global.transaction(async (tx) => {
-        await accept(tx, servers, bounds)
-        return Promise.all(
-          servers.map((server) =>
-            insertTask(tx, {
-              kind: 'server.schedule',
-              subject: server.id,
-              request_id: ctx.requestId,
-              input: scheduleInput(ctx, request),
-              deadline_s: SCHEDULE_DEADLINE_S,
-            }),
-          ),
-        )
-      })
-      for (const task of tasks) ports.ring('global', task)
+      const { global } = ports.cells
+      const tasks = servers.map((server) => ({
+        id: newId(),
+        kind: 'server.schedule',
+        subject: server.id,
+        request_id: ctx.requestId,
+        input: scheduleInput(ctx, request),
+        deadline_s: SCHEDULE_DEADLINE_S,
+      }))
+      await accept(global, servers, bounds, insertTasks(global.sql, tasks))
+      for (const task of tasks) ports.ring('global', task.id)
       return servers
     } catch (error) {
       if (!(error instanceof Problem) || error.kind !== 'over_quota' || attempt === MAX_QUOTA_ATTEMPTS) throw error

@@ -1,16 +1,16 @@
 import {
   beginAction,
-  claim,
   CELL0,
   finishAction,
   insertServer,
-  recordClaim,
+  place,
   type Server,
 } from '../../cells/index.ts'
 import type { Candidate, PlanResult } from '../../contracts/index.ts'
+import { newId } from '../../kernel/index.ts'
 import { type CellDb, isUniqueViolation } from '../../platform/db/index.ts'
 import type { TaskContext } from '../task.ts'
-import { insertTask } from '../tasks.store.ts'
+import { insertTasks } from '../tasks.store.ts'
 import { BUILD_DEADLINE_S } from './build-server.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -34,45 +34,35 @@ export async function placeOnHost(
   const candidate = plan.candidates[index] as Candidate
   const cell = ports.cells.get(candidate.cell_id)
   const alternates = plan.candidates.slice(index + 1).filter((other) => other.cell_id === candidate.cell_id)
-  let task: string | null = null
+  const task = newId()
+  const placed: Server = {
+    ...server,
+    task_state: 'networking',
+    generation: server.generation + 2,
+    explanation: { ...plan.explanation, chosen: candidate },
+    updated_at: new Date(),
+  }
+  const build = insertTasks(cell.sql, [
+    {
+      id: task,
+      kind: 'server.build',
+      subject: server.id,
+      request_id: context.request_id,
+      input: { ...context.input, alternates },
+      deadline_s: BUILD_DEADLINE_S,
+    },
+  ])
   try {
-    task = await cell.transaction(async (tx) => {
-      const place = await claim(tx, candidate.host_id, server.flavor)
-      if (!place) return null
-      const [, , , id] = await Promise.all([
-        insertServer(tx, {
-          ...server,
-          ...place,
-          task_state: 'networking',
-          generation: server.generation + 2,
-          explanation: { ...plan.explanation, chosen: candidate },
-          updated_at: new Date(),
-        }),
-        recordClaim(tx, server.id, candidate.host_id, server.flavor),
-        beginAction(tx, createAction(server, context)),
-        insertTask(tx, {
-          kind: 'server.build',
-          subject: server.id,
-          request_id: context.request_id,
-          input: { ...context.input, alternates },
-          deadline_s: BUILD_DEADLINE_S,
-        }),
-      ])
-      return id
-    })
+    const hasRoom = await place(cell, placed, candidate.host_id, createAction(server, context), build)
+    // Where there is none, the snapshot behind the plan was out of date for this host.
+    ports.hostsChanged(cell.id, [candidate.host_id])
+    if (hasRoom) ports.ring(cell.id, task)
+    return hasRoom
   } catch (error) {
     // An earlier run of this step has placed it and was cut off before it could say so.
     if (isUniqueViolation(error)) return true
     throw error
   }
-  if (task === null) {
-    // The snapshot behind the plan was out of date for this host.
-    ports.hostsChanged(cell.id, [candidate.host_id])
-    return false
-  }
-  ports.hostsChanged(cell.id, [candidate.host_id])
-  ports.ring(cell.id, task)
-  return true
 }
 
 /** Keeps a server that found no host where its owner can see why, and delete it. */

@@ -22,6 +22,9 @@ export type Sql<S extends Scope> = postgres.ISql<ColumnTypes> & Scoped<S>
 /** A transaction in progress; a function that must run inside one asks for this. */
 export type Tx<S extends Scope> = postgres.TransactionSql<ColumnTypes> & Scoped<S>
 
+/** Part of a statement, made by the same template as a whole one and not sent by itself. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
+
 export type GlobalSql = Sql<'global'>
 export type GlobalTx = Tx<'global'>
 export type CellSql = Sql<'cell'>

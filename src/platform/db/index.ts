@@ -3,6 +3,7 @@ export {
   type CellSql,
   type CellTx,
   type Database,
+  type Fragment,
   type GlobalDb,
   type GlobalSql,
   type GlobalTx,
