@@ -106,9 +106,13 @@ export async function releaseClaims(
 
 /** A build succeeded: the failures before it are forgotten. Returns the hosts that the server is on. */
 export async function noteBuilt(tx: CellTx, serverId: string): Promise<number[]> {
-  await tx`
-    update hosts set failed_builds = 0, changed_in = pg_current_xact_id()
-    where failed_builds > 0 and id in (select host_id from claims where server_id = ${serverId})`
-  const hosts = await tx<{ host_id: number }[]>`select host_id from claims where server_id = ${serverId}`
+  const hosts = await tx<{ host_id: number }[]>`
+    with built as (
+      select host_id from claims where server_id = ${serverId}
+    ), forgiven as (
+      update hosts set failed_builds = 0, changed_in = pg_current_xact_id()
+      where failed_builds > 0 and id in (select host_id from built)
+    )
+    select host_id from built`
   return hosts.map((host) => host.host_id)
 }

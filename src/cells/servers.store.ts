@@ -1,5 +1,5 @@
 import type { CellDb, CellTx } from '../platform/db/index.ts'
-import type { Server } from './server.ts'
+import { POWER, type Server } from './server.ts'
 
 // Statements for one server ask `num_nulls(deleted_at) = 1`, not `deleted_at is null`: for that the planner, as long as it
 // has no statistics, prefers a whole scan of one of the indexes of live servers to the primary key, and keeps the plan.
@@ -28,6 +28,20 @@ export async function updateServer(tx: CellTx, id: string, changes: Partial<Omit
   const row = { ...changes, updated_at: new Date() }
   const columns = Object.keys(row) as (keyof typeof row)[]
   await tx`update servers set ${tx(row, ...columns)} where id = ${id} and num_nulls(deleted_at) = 1`
+}
+
+/** The guest of a new server runs. A delete that waits for its turn stays announced. */
+export async function markActive(tx: CellTx, id: string): Promise<void> {
+  await tx`
+    update servers set
+      vm_state = 'active',
+      task_state = case task_state when 'deleting' then task_state end,
+      power_state = ${POWER.running},
+      progress = 0,
+      root_device_name = coalesce(root_device_name, '/dev/vda'),
+      launched_at = now(),
+      updated_at = now()
+    where id = ${id} and num_nulls(deleted_at) = 1`
 }
 
 /** Live servers that should have a guest on `host`, for comparison with what really runs there. */

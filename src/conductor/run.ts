@@ -98,9 +98,10 @@ export async function runTask(options: RunOptions): Promise<void> {
     if (!step.record && !last) await save(next)
     else {
       await commit(async (tx) => {
-        await step.record?.(tx, context(), output)
-        if (last) await removeTask(tx, task)
-        else cancelled = (await saveProgress(tx, task, next)).cancelled
+        const saved = last ? removeTask(tx, task) : saveProgress(tx, task, next)
+        // Both are sent before either is answered; a lost lease takes the effects of the step back too.
+        await together(saved, step.record?.(tx, context(), output))
+        if (!last) cancelled = ((await saved) as { cancelled: boolean }).cancelled
       })
       progress = next
     }
@@ -187,6 +188,11 @@ async function attempt(step: Step<Tx, unknown>, context: TaskContext<unknown>, o
       await clock.sleep(pause_ms, options.signal)
     }
   }
+}
+
+/** Waits for all, also when one fails: a transaction must not end while somebody still writes in it. */
+async function together(...works: (Promise<unknown> | undefined)[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
 }
 
 /** Stops waiting at the deadline or when the signal aborts; the host finds out by the command that undoes this one. */

@@ -16,6 +16,7 @@ export interface TaskRow {
   readonly failure: Failure | null
   readonly cancelled: boolean
   readonly attempts: number
+  readonly lease_owner: string
   readonly lease_number: number
   readonly deadline_at: Date
   readonly created_at: Date
@@ -56,7 +57,8 @@ export async function cancelTasks(tx: GlobalTx | CellTx, subject: string): Promi
 
 /**
  * Takes a task for this conductor unless another one holds it, it is not due, or an older one of its subject is not
- * done yet.
+ * done yet. Its commit does not wait for the disk: a lease that a crash of the database loses is one that nobody has, and
+ * who believes to have it is refused by its owner or number.
  */
 export async function takeLease(db: AnyDatabase, id: string, owner: string, lease_s: number): Promise<TaskRow | null> {
   const [row] = await db.sql<TaskRow[]>`
@@ -67,6 +69,7 @@ export async function takeLease(db: AnyDatabase, id: string, owner: string, leas
     where id = ${id}
       and (lease_until is null or lease_until < now())
       and not_before <= now()
+      and set_config('synchronous_commit', 'off', true) = 'off'
       and not exists (
         select from tasks as older where older.subject = tasks.subject and older.sequence < tasks.sequence)
     returning *`
@@ -91,7 +94,7 @@ export async function dropLease(db: AnyDatabase, task: TaskRow, retryAfter_s: nu
   await db.sql`
     update tasks set lease_until = null, lease_owner = null,
       not_before = now() + make_interval(secs => ${retryAfter_s})
-    where id = ${task.id} and lease_number = ${task.lease_number}`
+    where id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}`
 }
 
 export async function dropLeasesOf(db: AnyDatabase, conductor: string): Promise<void> {
@@ -143,7 +146,7 @@ export async function saveProgress(
     update tasks set
       step = ${progress.step}, state = ${progress.state}, data = ${progress.data as never},
       failure = ${progress.failure as never}, attempts = ${progress.attempts}
-    where id = ${task.id} and lease_number = ${task.lease_number}
+    where id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}
     returning cancelled`
   if (!row) throw new LeaseLost(task.id)
   return row
@@ -151,6 +154,8 @@ export async function saveProgress(
 
 /** @throws {LeaseLost} */
 export async function removeTask(tx: GlobalTx | CellTx | AnyDatabase['sql'], task: TaskRow): Promise<void> {
-  const removed = await tx`delete from tasks where id = ${task.id} and lease_number = ${task.lease_number}`
+  const removed = await tx`
+    delete from tasks
+    where id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}`
   if (removed.count === 0) throw new LeaseLost(task.id)
 }

@@ -3,14 +3,14 @@ import {
   claim,
   finishAction,
   lockServer,
+  markActive,
   noteBuilt,
-  POWER,
   recordClaim,
   releaseClaims,
   type Server,
   updateServer,
 } from '../../cells/index.ts'
-import { Candidate, type CommandResult, type Instance, type Vif } from '../../contracts/index.ts'
+import { Candidate, type Instance, type Vif } from '../../contracts/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
 import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
@@ -43,7 +43,7 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
       }),
       step('spawn', {
         do: (context) => spawn(ports, cell, context),
-        record: (tx, context) => markActive(ports, cell, tx, context),
+        record: (tx, context, host) => finishBuild(ports, cell, tx, context, host as string),
         undo: async (context) => destroyIfReachable(ports, context, await serverOf(cell, context), { undo: true }),
         deadline_s: SPAWN_DEADLINE_S,
         // Another host is a better bet than waiting for this one.
@@ -66,7 +66,8 @@ function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
   })
 }
 
-async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<CommandResult> {
+/** @returns the host that the guest runs on. */
+async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<string | null> {
   const server = await serverOf(cell, context)
   const instance: Instance = {
     server_id: server.id,
@@ -82,7 +83,8 @@ async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<
     image: server.image_id ? await ports.images.imageSource(server.image_id) : null,
     vifs: context.output('network') as Vif[],
   }
-  return commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: SPAWN_DEADLINE_S })
+  await commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: SPAWN_DEADLINE_S })
+  return server.host
 }
 
 /** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
@@ -92,22 +94,13 @@ export function instanceName(template: string, server: Server): string {
   )
 }
 
-async function markActive(ports: TaskPorts, cell: CellDb, tx: CellTx, context: Context): Promise<void> {
-  const server = await lockServer(tx, context.subject)
-  if (!server) return
+async function finishBuild(ports: TaskPorts, cell: CellDb, tx: CellTx, context: Context, host: string): Promise<void> {
   const [hosts] = await Promise.all([
-    noteBuilt(tx, server.id),
-    updateServer(tx, context.subject, {
-      vm_state: 'active',
-      task_state: server.task_state === 'deleting' ? 'deleting' : null,
-      power_state: POWER.running,
-      launched_at: new Date(),
-      progress: 0,
-      root_device_name: server.root_device_name ?? '/dev/vda',
-    }),
+    noteBuilt(tx, context.subject),
+    markActive(tx, context.subject),
     finishAction(tx, context.subject, context.request_id, {
       event: 'compute__do_build_and_run_instance',
-      host: server.host,
+      host,
       start_time: context.accepted_at,
       result: 'Success',
       details: null,

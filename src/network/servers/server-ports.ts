@@ -124,10 +124,13 @@ export function serverPorts(db: GlobalDb): ServerPorts {
     async allocateForServer(input) {
       const { requests } = input
       if (requests === 'none' || requests.length === 0) return []
-      let present = await vifsOf(db.sql, input.server_id)
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+        // Asked for together, as nearly always there are no ports yet; where there are, what it says does not matter.
+        const lookedUp = lookUp(input.project_id, requests, input.security_groups)
+        lookedUp.catch(() => {})
+        let present = await vifsOf(db.sql, input.server_id)
         if (requests === 'auto' ? present.length > 0 : present.length >= requests.length) return present
-        const facts = await lookUp(input.project_id, requests, input.security_groups)
+        const facts = await lookedUp
         if (facts.wanted.length === 0) return []
         await add(input, facts, present)
         present = await vifsOf(db.sql, input.server_id)
