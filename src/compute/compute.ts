@@ -13,6 +13,7 @@ import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup } from './ports
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
 import { createServerGroups, type ServerGroups } from './server-groups/server-groups.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
+import { createUsage, type Usage } from './usage/usage.ts'
 
 export interface ComputeOptions {
   readonly cells: Cells
@@ -40,6 +41,7 @@ export interface Compute {
   readonly hosts: Hosts
   readonly aggregates: Aggregates
   readonly quotas: Quotas
+  readonly usage: Usage
 }
 
 export function createCompute(options: ComputeOptions): Compute {
@@ -69,6 +71,7 @@ export function createCompute(options: ComputeOptions): Compute {
     hosts,
     aggregates: createAggregates({ db: cells.global, cells, zones, news }),
     quotas,
+    usage: createUsage(cells),
     serverGroups: createServerGroups({ db: cells.global, quotas }),
     servers: createServerUseCases({
       cells,

@@ -19,3 +19,4 @@ export type { GroupPolicy, ServerGroup } from './server-groups/server-groups.sto
 export type { CreateServers } from './servers/create.ts'
 export type { ServerDetail, ServerFilter, ServerUpdate } from './servers/servers.ts'
 export { statesOf, statusOf } from './servers/status.ts'
+export type { ProjectUsage, ServerUsage } from './usage/usage.ts'

@@ -98,6 +98,12 @@ export const history = [
   at('2.37', request('server.create').reshapes({ networks: NetworksOf({ tag: true, strict: false }) })),
   at('2.38', behaviour('unknown-status-is-refused')),
   at('2.39', view<LimitsSource>('limits').loses({ maxImageMeta: (limits) => limits.metadata_items })),
+  at(
+    '2.40',
+    request('usages').gains('limit', 'marker'),
+    request('usage').gains('limit', 'marker'),
+    behaviour('usage-in-pages'),
+  ),
   at('2.41', view('aggregate', 'aggregate.created').gains('uuid')),
   at(
     '2.42',
@@ -197,6 +203,8 @@ export const history = [
       'services',
       'volume_attachments',
       'server_groups',
+      'usages',
+      'usage',
     ].map((name) => request(name).closes()),
   ),
   at('2.80', request('migrations').gains('user_id', 'project_id')),

@@ -18,6 +18,7 @@ import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
 import { servers } from './servers.ts'
 import { services } from './services.ts'
+import { tenantUsage } from './usage.ts'
 import { requestedVersion, versionHeaders } from './version.ts'
 import { versionRoutes } from './versions.ts'
 
@@ -54,6 +55,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     aggregates(compute),
     quotas(compute),
     migrations,
+    tenantUsage(compute, { maxLimit }),
     extensions,
   ]
 }

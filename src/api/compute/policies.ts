@@ -98,6 +98,8 @@ const RULES: readonly Entry[] = [
   ['os-quota-sets:defaults', 'any', 'Show the default quotas.'],
   ['os-quota-sets:update', 'admin', "Change a project's quotas."],
   ['os-quota-sets:delete', 'admin', "Set a project's quotas back to the defaults."],
+  ['os-simple-tenant-usage:list', 'admin', 'See what all projects have used.'],
+  ['os-simple-tenant-usage:show', 'reader', 'See what a project has used.'],
   ['os-availability-zone:list', 'any', 'List availability zones.'],
   ['os-availability-zone:detail', 'admin', 'List availability zones with their hosts.'],
   ['os-aggregates:index', 'admin', 'List host aggregates.'],
