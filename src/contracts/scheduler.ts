@@ -62,11 +62,25 @@ export interface HostRow {
   readonly last_seen_at: number | null
 }
 
+const HostNames = T.Array(T.String({ maxLength: 255 }), { maxItems: 1000 })
+
+/** What the request says to the scheduler in words of its own, its servers already replaced by their hosts. */
+export const PlanHints = T.Object({
+  different_host: T.Optional(HostNames),
+  same_host: T.Optional(HostNames),
+  build_near_host_ip: T.Optional(T.String({ maxLength: 45 })),
+  cidr: T.Optional(T.String({ maxLength: 45 })),
+  /** JSON text, as JsonFilter takes it. */
+  query: T.Optional(T.String({ maxLength: 4_096 })),
+})
+export type PlanHints = Static<typeof PlanHints>
+
 /** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
 export const PlanRequest = T.Object({
   server_id: T.String({ maxLength: 64 }),
   project_id: T.String({ maxLength: 255 }),
   flavor: Flavor,
+  image_id: T.Optional(T.Union([T.String({ maxLength: 64 }), T.Null()])),
   image_properties: T.Record(T.String(), T.String()),
   availability_zone: T.Union([T.String({ maxLength: 255 }), T.Null()]),
   /** `az:host[:node]` of an admin: filters are skipped, as in Nova. */
@@ -75,7 +89,12 @@ export const PlanRequest = T.Object({
   /** The one host or node wanted, if it passes the filters: Nova's requested destination. */
   requested_host: T.Optional(T.String({ maxLength: 255 })),
   requested_node: T.Optional(T.String({ maxLength: 255 })),
-  ignore_hosts: T.Array(T.String({ maxLength: 255 }), { maxItems: 1000 }),
+  ignore_hosts: HostNames,
+  /** Nodes on which the server found no room when it came to claim it. */
+  retry: T.Optional(
+    T.Array(T.Object({ host: T.String({ maxLength: 255 }), node: T.String({ maxLength: 255 }) }), { maxItems: 1000 }),
+  ),
+  hints: T.Optional(PlanHints),
   /** Hosts wanted back: the chosen one and alternates in the same cell (`[scheduler] max_attempts`). */
   count: T.Integer({ minimum: 1, maximum: 64 }),
   /** Decides ties and `host_subset_size`; the same snapshot, request and seed give the same plan. */

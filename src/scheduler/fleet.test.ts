@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { fleetOf, idleHost, policyOf, requestFor } from '../../test/support/fleet.ts'
+import type { Condition } from './filters/filter.ts'
 import { enabledFilters } from './filters/index.ts'
 import { createFleet, NOTHING } from './fleet.ts'
 import { QUANTITIES } from './host.ts'
@@ -78,4 +79,26 @@ test('a host that was renamed is found by its new name only', () => {
   fleet.put('cell1', idleHost(1, { host: 'renamed' }), 0)
   const forced = (force_host: string) => plan(policyOf(), fleet, requestFor({}, { force_host })).candidates.length
   expect([forced('renamed'), forced('host-1')]).toEqual([1, 0])
+})
+
+test('predicates that were not asked for longest make room, and all are true of hosts as they are now', () => {
+  const fleet = fleetOf({}, {}, {})
+  const least = (amount: number) => {
+    const matches: Condition = {
+      kind: 'matches',
+      key: `vcpus ${amount}`,
+      test: ({ row }) => row.vcpus >= amount,
+      says: () => '',
+    }
+    const outcome = fleet.scan({ conditions: [matches], weighings: [], count: 3 })
+    return outcome.ranked.map(({ slot }) => fleet.host(slot).row.id)
+  }
+  for (let round = 0; round < 3; round++) {
+    for (let amount = 1; amount <= 100; amount++) {
+      fleet.put('cell1', idleHost(1 + (amount % 3), { vcpus: amount }), 0)
+      const expected = [0, 1, 2].filter((slot) => fleet.host(slot).row.vcpus >= amount).map((slot) => slot + 1)
+      expect(least(amount)).toEqual(expected)
+      if (amount > 7) expect(least(7)).toEqual([0, 1, 2].filter((slot) => fleet.host(slot).row.vcpus >= 7).map((s) => s + 1))
+    }
+  }
 })

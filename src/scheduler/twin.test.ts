@@ -15,6 +15,28 @@ import { createTwin, type Twin } from './twin.ts'
 import { weighings } from './weighers/index.ts'
 
 const FILTERS = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
+/** Every other one. */
+const MORE_FILTERS = [
+  'ComputeCapabilitiesFilter',
+  'ImagePropertiesFilter',
+  'IsolatedHostsFilter',
+  'DifferentHostFilter',
+  'SameHostFilter',
+  'SimpleCIDRAffinityFilter',
+  'JsonFilter',
+  'RetryFilter',
+  'IoOpsFilter',
+  'NumInstancesFilter',
+  'AggregateInstanceExtraSpecsFilter',
+  'AggregateImagePropertiesIsolation',
+  'AggregateMultiTenancyIsolation',
+  'AggregateTypeAffinityFilter',
+  'AggregateCoreFilter',
+  'AggregateRamFilter',
+  'AggregateDiskFilter',
+  'AggregateIoOpsFilter',
+  'AggregateNumInstancesFilter',
+]
 const CELLS = ['cell1', 'cell2']
 
 /** Everything a decision says, with the slots: what has to agree. */
@@ -53,13 +75,36 @@ const changesOfHost = fc.record(
     last_seen_at: fc.option(fc.integer({ min: 0, max: 200_000 })),
     availability_zone: fc.constantFrom('nova', 'az1', 'az2', 'az3'),
     host: fc.constantFrom('shared', 'host-1', 'host-2'),
+    host_ip: fc.constantFrom('10.0.0.1', '10.0.1.1', '2001:db8::1'),
+    hypervisor_type: fc.constantFrom('QEMU', 'LXC'),
+    hypervisor_version: fc.constantFrom(6_000_000, 7_002_000),
+    supported_instances: fc.constantFrom([], [['aarch64', 'kvm', 'hvm']], [['x86_64', 'kvm', 'hvm']]),
+    running_vms: fc.constantFrom(0, 3, 49, 50, 51),
+    io_ops: fc.constantFrom(0, 6, 7, 8, 9),
+    failed_builds: fc.constantFrom(0, 0, 1, 5),
+    aggregates: fc.subarray<Readonly<Record<string, string>>>(
+      [
+        { ssd: 'true', ram_allocation_ratio: '0.5' },
+        { ssd: 'false', cpu_allocation_ratio: '1', instance_type: 'm2' },
+        { filter_tenant_id: 'imaginary,other', max_io_ops_per_host: '7' },
+        { filter_tenant_id: 'other', max_instances_per_host: '4', os_distro: 'debian' },
+      ],
+      { minLength: 0 },
+    ),
   },
   { requiredKeys: [] },
 )
 
 const policyOf = fc.record({
-  filters: fc.subarray(FILTERS, { minLength: 0 }).map(enabledFilters),
-  options: fc.constant(FILTER_OPTIONS),
+  filters: fc
+    .tuple(fc.subarray(FILTERS), fc.oneof(fc.constant([]), fc.subarray(MORE_FILTERS)))
+    .map(([some, more]) => enabledFilters([...more, ...some])),
+  options: fc.constantFrom(FILTER_OPTIONS, {
+    ...FILTER_OPTIONS,
+    isolated_images: ['secret'],
+    isolated_hosts: ['host-1', 'shared'],
+    max_instances_per_host: 3,
+  }),
   weighings: fc.array(
     fc.record({
       name: fc.constant('AnyWeigher'),
@@ -85,10 +130,37 @@ const requestOf = fc
     ignore_hosts: fc.subarray(['host-1', 'host-2', 'shared', 'host-4', 'nobody'], { minLength: 0 }),
     count: fc.constantFrom(1, 1, 3, 3, 64),
     seed: fc.nat(),
+    image_id: fc.constantFrom('secret', 'other', null),
+    image_properties: fc.constantFrom<Record<string, string>[]>(
+      {},
+      { hw_architecture: 'x86_64', os_distro: 'debian' },
+      { img_hv_type: 'kvm', img_hv_requested_version: '>=7' },
+    ),
+    extra_specs: fc.constantFrom<Record<string, string>[]>(
+      {},
+      {},
+      { ssd: 'true' },
+      { 'aggregate_instance_extra_specs:ssd': '<or> true <or> false', 'capabilities:hypervisor_type': 'QEMU' },
+      { num_instances: '<= 3' },
+    ),
+    retry: fc.subarray([{ host: 'shared', node: 'node-2' }, { host: 'host-5', node: 'node-5' }]),
+    hints: fc.record(
+      {
+        different_host: fc.subarray(['host-1', 'shared', 'nobody']),
+        same_host: fc.subarray(['host-1', 'host-2', 'shared']),
+        build_near_host_ip: fc.constantFrom('10.0.0.9', '2001:db8::9'),
+        query: fc.oneof(
+          fc.constantFrom('["not", ["=", "$hypervisor_type", "LXC"]]', '["<", "$num_instances", 3]'),
+          // More than are kept, so that some make room for others.
+          fc.nat(200).map((vcpus) => `[">=", "$vcpus_total", ${vcpus}]`),
+        ),
+      },
+      { requiredKeys: [] },
+    ),
   })
-  .map(({ vcpus, memory_mb, root_gb, swap_mb, ...rest }): PlanRequest => {
+  .map(({ vcpus, memory_mb, root_gb, swap_mb, extra_specs, ...rest }): PlanRequest => {
     const request = imaginaryRequest(rest.seed)
-    return { ...request, ...rest, flavor: { ...request.flavor, vcpus, memory_mb, root_gb, swap_mb } }
+    return { ...request, ...rest, flavor: { ...request.flavor, vcpus, memory_mb, root_gb, swap_mb, extra_specs } }
   })
 
 type Both = { fleet: Fleet; twin: Twin; ids: { cell: string; id: number }[]; now: number; nextId: number; seed: number }

@@ -1,11 +1,33 @@
 import { selectByName } from '../select-by-name.ts'
+import { differentHostFilter, sameHostFilter } from './affinity.ts'
+import { aggregateInstanceExtraSpecsFilter } from './aggregate-instance-extra-specs.ts'
+import {
+  aggregateImagePropertiesIsolation,
+  aggregateMultiTenancyIsolation,
+  aggregateTypeAffinityFilter,
+} from './aggregate-isolation.ts'
+import {
+  aggregateCoreFilter,
+  aggregateDiskFilter,
+  aggregateIoOpsFilter,
+  aggregateNumInstancesFilter,
+  aggregateRamFilter,
+} from './aggregate-limits.ts'
 import { allHostsFilter } from './all-hosts.ts'
 import { availabilityZoneFilter } from './availability-zone.ts'
+import { computeCapabilitiesFilter } from './compute-capabilities.ts'
 import { computeFilter } from './compute.ts'
 import { coreFilter } from './core.ts'
 import { diskFilter } from './disk.ts'
 import type { Filter } from './filter.ts'
+import { imagePropertiesFilter } from './image-properties.ts'
+import { ioOpsFilter } from './io-ops.ts'
+import { isolatedHostsFilter } from './isolated-hosts.ts'
+import { jsonFilter } from './json.ts'
+import { numInstancesFilter } from './num-instances.ts'
 import { ramFilter } from './ram.ts'
+import { retryFilter } from './retry.ts'
+import { simpleCIDRAffinityFilter } from './simple-cidr-affinity.ts'
 
 export type { FilterOptions } from './filter.ts'
 
@@ -17,6 +39,25 @@ const FILTERS: readonly Filter[] = [
   coreFilter,
   ramFilter,
   diskFilter,
+  computeCapabilitiesFilter,
+  imagePropertiesFilter,
+  isolatedHostsFilter,
+  differentHostFilter,
+  sameHostFilter,
+  simpleCIDRAffinityFilter,
+  jsonFilter,
+  retryFilter,
+  ioOpsFilter,
+  numInstancesFilter,
+  aggregateInstanceExtraSpecsFilter,
+  aggregateImagePropertiesIsolation,
+  aggregateMultiTenancyIsolation,
+  aggregateTypeAffinityFilter,
+  aggregateCoreFilter,
+  aggregateRamFilter,
+  aggregateDiskFilter,
+  aggregateIoOpsFilter,
+  aggregateNumInstancesFilter,
 ]
 
 /**

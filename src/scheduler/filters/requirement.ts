@@ -1,0 +1,63 @@
+type Operator = (value: string, operands: readonly string[]) => boolean
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+
+/** Compares numbers; what is none meets no requirement. */
+const numbers =
+  (holds: (value: number, operand: number) => boolean): Operator =>
+  (value, [operand = '']) =>
+    NUMBER.test(value) && NUMBER.test(operand) && holds(Number(value), Number(operand))
+
+const texts =
+  (holds: (value: string, operand: string) => boolean): Operator =>
+  (value, [operand = '']) =>
+    holds(value, operand)
+
+/** Nova's extra-spec operators. `=` is "at least", as it always was; there is no numeric `>` or `<`. */
+const OPERATORS: ReadonlyMap<string, Operator> = new Map([
+  ['=', numbers((value, operand) => value >= operand)],
+  ['>=', numbers((value, operand) => value >= operand)],
+  ['<=', numbers((value, operand) => value <= operand)],
+  ['==', numbers((value, operand) => value === operand)],
+  ['!=', numbers((value, operand) => value !== operand)],
+  ['s==', texts((value, operand) => value === operand)],
+  ['s!=', texts((value, operand) => value !== operand)],
+  ['s<', texts((value, operand) => value < operand)],
+  ['s<=', texts((value, operand) => value <= operand)],
+  ['s>', texts((value, operand) => value > operand)],
+  ['s>=', texts((value, operand) => value >= operand)],
+  ['<in>', texts((value, operand) => value.includes(operand))],
+  ['<all-in>', (value, operands) => operands.every((operand) => value.includes(operand))],
+  // `<or> a <or> b`: every other word is the operator again.
+  ['<or>', (value, operands) => operands.some((operand, index) => index % 2 === 0 && operand === value)],
+])
+
+/**
+ * Whether a value meets what an extra spec requires: `>= 4`, `s== x`, `<in> x`, `<or> a <or> b`, or else the value
+ * itself. An operator without an operand is met by nothing.
+ */
+export function meets(value: string, requirement: string): boolean {
+  const [first = '', ...operands] = requirement.trim().split(/\s+/)
+  const operator = OPERATORS.get(first)
+  if (!operator) return value === requirement
+  return operands.length > 0 && operator(value, operands)
+}
+
+/** An extra spec that concerns a filter; the scope is left out of its name. */
+export interface Spec {
+  readonly name: string
+  readonly scoped: boolean
+  readonly requirement: string
+}
+
+/** The extra specs without a scope, and those of this one. */
+export function specsOf(specs: Readonly<Record<string, string>>, scope: string): readonly Spec[] {
+  return Object.entries(specs).flatMap(([key, requirement]): Spec[] => {
+    if (!key.includes(':')) return [{ name: key, scoped: false, requirement }]
+    return key.startsWith(`${scope}:`) ? [{ name: key.slice(scope.length + 1), scoped: true, requirement }] : []
+  })
+}
+
+/** `a 1, b >= 2`, for a sentence. */
+export const listed = (specs: readonly Spec[]): string =>
+  specs.map(({ name, requirement }) => `${name} ${requirement}`).join(', ')
