@@ -7,6 +7,7 @@ import {
   agentTopic,
   commandResult,
   consoleOutput,
+  hostUptime,
   HOST_EVENTS,
   type HostEvent,
   hostEvent,
@@ -104,6 +105,12 @@ describe('commands', () => {
     expect(await command('reboot', server, { type: 'SOFT' })).toBe('running')
     expect(await command('destroy', server)).toBe('nostate')
     expect(await driver.guests()).toEqual([])
+  })
+
+  test('an uptime query is answered by the driver', async () => {
+    await start()
+    expect(hostUptime.parse(await ask({ query: 'uptime' })).uptime).toBe(await driver.uptime())
+    await expect(ask({ query: 'downtime' })).rejects.toThrow('agent.request')
   })
 
   test('a console query gives the log, and its last lines', async () => {

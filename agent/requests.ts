@@ -22,18 +22,23 @@ export function requestHandler(
     const parsed = parse(request)
     if ('verb' in parsed) return run(parsed)
     try {
-      const output = await driver.consoleOutput(parsed.server_id, parsed.lines)
-      return { output: output.slice(-MAX_CONSOLE_CHARS) }
+      return await answer(driver, parsed)
     } catch (error) {
       throw asProblem(error)
     }
   }
 }
 
+async function answer(driver: Driver, question: AgentQuery): Promise<Json> {
+  if (question.query === 'uptime') return { uptime: await driver.uptime() }
+  const output = await driver.consoleOutput(question.server_id, question.lines)
+  return { output: output.slice(-MAX_CONSOLE_CHARS) }
+}
+
 function parse(request: Json): AgentCommand | AgentQuery {
   const parsed = parseContract(request)
   // The id names files and domains: only its canonical form is one.
-  if (!isUuid(parsed.server_id)) throw badRequest('agent.request: server_id is not a UUID')
+  if ('server_id' in parsed && !isUuid(parsed.server_id)) throw badRequest('agent.request: server_id is not a UUID')
   if ('instance' in parsed && parsed.instance.server_id !== parsed.server_id) {
     throw badRequest('agent.request: the instance is of another server')
   }

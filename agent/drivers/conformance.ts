@@ -226,6 +226,10 @@ export function driverConformance(name: string, makeDriver: () => Promise<Driver
       }),
     )
 
+    promise('says how long the host has been up, in a form that clients take apart', async () => {
+      expect(await driver.uptime()).toMatch(/ up .+, +\d+ users?, +load average: [\d., ]+$/)
+    })
+
     promise('calls back for each change of power, with the state that follows', () =>
       withGuest(async ({ server_id }) => {
         const reported = (): PowerState[] =>

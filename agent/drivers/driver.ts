@@ -15,6 +15,8 @@ export interface Driver {
   close(): Promise<void>
 
   inventory(): Promise<HostInventory>
+  /** How long the host has been up, as uptime(1) says it; clients take it apart. */
+  uptime(): Promise<string>
   /** All guests of this driver on this host, running or not. */
   guests(): Promise<GuestState[]>
 

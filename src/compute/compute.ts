@@ -61,6 +61,7 @@ export function createCompute(options: ComputeOptions): Compute {
     clock,
     zones,
     news,
+    hostCalls: options.hostCalls,
     service_down_time_s: options.service_down_time_s,
     default_zone: options.default_availability_zone,
     internal_zone: options.internal_service_availability_zone,

@@ -1,4 +1,4 @@
-import { agentTopic, commandResult, consoleOutput } from '../contracts/index.ts'
+import { agentTopic, commandResult, consoleOutput, hostUptime } from '../contracts/index.ts'
 import { type Clock, unavailable } from '../kernel/index.ts'
 import { type Bus, BusTimeout, type Json } from '../platform/bus/index.ts'
 import { ask } from './ask.ts'
@@ -15,7 +15,8 @@ export function createHostCalls(bus: Bus, clock: Clock): HostCalls {
     // Somebody is waiting for this one: no second try.
     async query(host, query, deadline_s) {
       try {
-        return consoleOutput.parse(await bus.call(agentTopic(host), query as Json, { deadline_s })).output
+        const answer = await bus.call(agentTopic(host), query as Json, { deadline_s })
+        return query.query === 'uptime' ? hostUptime.parse(answer).uptime : consoleOutput.parse(answer).output
       } catch (error) {
         throw error instanceof BusTimeout ? unavailable(SILENCE, error) : error
       }

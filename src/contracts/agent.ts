@@ -106,12 +106,16 @@ export type AgentCommand = Static<typeof AgentCommand>
 export type AgentVerb = AgentCommand['verb']
 
 /** Questions: no id, no journal, no effect. */
-export const AgentQuery = T.Object({
-  query: T.Literal('console_output'),
-  server_id: Uuid,
-  /** Lines from the end; null is all (bounded by the host). */
-  lines: T.Union([T.Integer({ minimum: 0, maximum: 1_000_000 }), T.Null()]),
-})
+export const AgentQuery = T.Union([
+  T.Object({
+    query: T.Literal('console_output'),
+    server_id: Uuid,
+    /** Lines from the end; null is all (bounded by the host). */
+    lines: T.Union([T.Integer({ minimum: 0, maximum: 1_000_000 }), T.Null()]),
+  }),
+  /** How long the host has been up, in the words of uptime(1). */
+  T.Object({ query: T.Literal('uptime') }),
+])
 export type AgentQuery = Static<typeof AgentQuery>
 
 export const agentRequest = message('agent.request', 1, T.Union([AgentCommand, AgentQuery]))
@@ -120,6 +124,8 @@ export const CommandResult = T.Object({ power_state: PowerState })
 export type CommandResult = Static<typeof CommandResult>
 export const commandResult = message('agent.command-result', 1, CommandResult)
 export const consoleOutput = message('agent.console-output', 1, T.Object({ output: T.String({ maxLength: 1_048_576 }) }))
+
+export const hostUptime = message('agent.uptime', 1, T.Object({ uptime: T.String({ maxLength: 255 }) }))
 
 /** What a host has, as it reports it; ratios and reserves come from its own configuration, as in Nova. */
 export const Inventory = T.Object({

@@ -55,6 +55,9 @@ export const IMAGE: ImageFacts = {
   virtual_size_bytes: 1_048_576,
 }
 
+/** What each host answers to the question for it. */
+export const UPTIME = ' 08:32:11 up 93 days, 18:25, 12 users,  load average: 0.20, 0.12, 0.14'
+
 /** Options of `[quota]` that are no resource: no answer may show them. */
 const UNCOUNTED = { injected_files: 5, recheck_quota: true }
 
@@ -98,7 +101,9 @@ export async function startComputeApi(
     networks: { validateRequests: async () => {} },
     hostCalls: {
       command: async () => ({ power_state: 'running' }),
-      async query(_host, { server_id, lines }) {
+      async query(_host, asked) {
+        if (asked.query === 'uptime') return UPTIME
+        const { server_id, lines } = asked
         const all = (consoles.get(server_id) ?? '').split('\n')
         return (lines === null ? all : all.slice(-lines)).join('\n')
       },

@@ -8,6 +8,7 @@ import {
   SPAWN_STAGES,
   type SpawnStage,
 } from '../driver.ts'
+import { uptimeText } from '../uptime.ts'
 import { consoleLog, lastLines } from './console.ts'
 import { type FakeGuest, type FakeGuests, openFakeGuests } from './guests.ts'
 
@@ -85,6 +86,9 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
       opened()
       return { ...INVENTORY, hypervisor_hostname: host, ...options.inventory }
     },
+    // A simulated host is up for as long as its process is, and idle.
+    uptime: async () =>
+      uptimeText({ now: new Date(clock.now()), up_s: process.uptime(), users: 0, load: [0, 0, 0] }),
     guests: async () =>
       Array.from(opened().of(host).values(), ({ server_id, power_state }) => ({ server_id, power_state })),
 

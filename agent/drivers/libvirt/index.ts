@@ -6,6 +6,7 @@ import type { Logger } from '../../../src/platform/log/index.ts'
 import { createImageCache, QemuImgError, qemuImgVersion } from '../../images/index.ts'
 import { createLibvirt, LibvirtUnavailable } from '../../libvirt/index.ts'
 import { type Driver, DriverError } from '../driver.ts'
+import { machineUptime } from '../uptime.ts'
 import type { DomainHost } from './domain-xml.ts'
 import { asDriverErrors } from './failure.ts'
 import { diskCacheMode, guestFiles, removeInterrupted } from './guest-files.ts'
@@ -86,6 +87,9 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
       asDriverErrors('The host could not be measured.', async () =>
         readInventory(libvirt, await readHostFacts(libvirt), { ...ready().host, instances_path }),
       ),
+
+    // Guests run on the machine of the agent: `connection_uri` is checked to be a local one.
+    uptime: () => machineUptime(new Date(clock.now())),
 
     guests: () =>
       asDriverErrors('The guests could not be listed.', async () =>

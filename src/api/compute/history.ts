@@ -211,7 +211,12 @@ export const history = [
   at('2.83', behaviour('everybody-filters')),
   at('2.84', view('action.event').gains('details')),
   at('2.86', behaviour('extra-specs-are-checked')),
-  at('2.88', view('hypervisor').gains('uptime'), view<HypervisorSource>('hypervisor').loses(older.hypervisorUse)),
+  at(
+    '2.88',
+    view('hypervisor').gains('uptime'),
+    view<HypervisorSource>('hypervisor').loses(older.hypervisorUse),
+    behaviour('hypervisors-show-uptime'),
+  ),
   at(
     '2.90',
     view('server').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),

@@ -1,6 +1,6 @@
 import { Type as T } from '@sinclair/typebox'
 import type { Compute, HypervisorState } from '../../compute/index.ts'
-import { badRequest, isUuid, notFound, Problem } from '../../kernel/index.ts'
+import { badRequest, isUuid, notFound } from '../../kernel/index.ts'
 import { CountText, Fqdn, Once } from './fields.ts'
 import { usedMemory } from './older.ts'
 import { pageOf, paged } from './paging.ts'
@@ -49,7 +49,8 @@ export function hypervisors({ hosts }: Compute, { maxLimit }: { maxLimit: number
       async handle(req) {
         const found = await byId(req)
         const [shown] = wantsServers(req.query) ? await hosts.withServers([found]) : [found]
-        return { hypervisor: req.as(hypervisorView, shown!) }
+        const uptime = req.does('hypervisors-show-uptime') ? await uptimeOrNull(found) : null
+        return { hypervisor: req.as(hypervisorView, { ...shown!, uptime }) }
       },
     }),
 
@@ -58,8 +59,8 @@ export function hypervisors({ hosts }: Compute, { maxLimit }: { maxLimit: number
       policy: 'os_compute_api:os-hypervisors:uptime',
       ok: 200,
       async handle(req) {
-        await byId(req)
-        throw new Problem('not_implemented', 'The requested functionality is not supported.')
+        const found = await byId(req)
+        return { hypervisor: { ...req.as(hypervisorBrief, found), uptime: await hosts.uptime(found) } }
       },
     }),
 
@@ -94,6 +95,11 @@ export function hypervisors({ hosts }: Compute, { maxLimit }: { maxLimit: number
     if (does('hosts-by-uuid') ? isUuid(id) : /^\d+$/.test(id)) return hosts.hypervisor(id)
     if (does('hosts-by-uuid')) throw badRequest(`Invalid uuid ${id.slice(0, 64)}`)
     throw notFound(`Hypervisor with ID '${id}' could not be found.`)
+  }
+
+  /** Null is Nova's word for a host that does not tell; a show must not fail for it. */
+  async function uptimeOrNull(found: HypervisorState): Promise<string | null> {
+    return hosts.uptime(found).catch(() => null)
   }
 
   async function list(req: Req<null, HypervisorsQuery>, view: typeof hypervisorView) {

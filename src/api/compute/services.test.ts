@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { reportInventory, reportServices, retireService } from '../../cells/index.ts'
-import { type ComputeApi, startComputeApi } from '../../../test/support/compute-api.ts'
+import { type ComputeApi, startComputeApi, UPTIME } from '../../../test/support/compute-api.ts'
 
 let api: ComputeApi
 const as = 'admin'
@@ -173,10 +173,26 @@ describe('hypervisors', () => {
     expect(sum).toMatchObject({ count: 3, memory_mb: 3 * 8192, memory_mb_used: 3 * 512, vcpus: 12 })
   })
 
-  test('say that they do not tell how long they are up', async () => {
-    const [{ id }] = (await list('', '2.53')) as [Hypervisor]
-    expect((await api.ask('GET', `/os-hypervisors/${id}/uptime`, { as, v: '2.53' })).body.notImplemented.code).toBe(501)
-    expect((await api.ask('GET', `/os-hypervisors/${id}`, { as, v: '2.88' })).body.hypervisor.uptime).toBeNull()
+  test('say how long they are up, as far as they answer', async () => {
+    const of = async (host: string) => (await list(`?hypervisor_hostname_pattern=${host}`, '2.53'))[0]!.id
+    const uptime = (id: unknown) => api.ask('GET', `/os-hypervisors/${id}/uptime`, { as, v: '2.53' })
+    const shown = async (id: unknown) =>
+      (await api.ask('GET', `/os-hypervisors/${id}`, { as, v: '2.88' })).body.hypervisor.uptime
+    const id = await of('cmp1')
+    expect((await uptime(id)).body.hypervisor).toEqual({
+      id,
+      hypervisor_hostname: 'cmp1.example',
+      state: 'up',
+      status: 'enabled',
+      uptime: UPTIME,
+    })
+    expect(await shown(id)).toBe(UPTIME)
+    await addHost('silent')
+    await retireService(api.cells.get('cell1'), 'nova-compute', 'silent')
+    const down = await of('silent')
+    expect([(await uptime(down)).status, await shown(down)]).toEqual([400, null])
+    await api.ask('DELETE', `/os-services/${(await serviceOf('silent')).id}`, { as, v: '2.53' })
+    expect((await uptime(down)).status).toBe(404)
   })
 })
 

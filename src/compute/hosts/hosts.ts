@@ -8,6 +8,7 @@ import {
   touchHosts,
   updateService,
 } from '../../cells/index.ts'
+import type { HostCalls } from '../../conductor/index.ts'
 import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
 import type { Zones } from '../aggregates/zones.ts'
 import type { HostNews } from '../ports.ts'
@@ -27,6 +28,8 @@ export interface HypervisorState {
   /** Servers that are being changed on it now: Nova's current_workload. */
   readonly building: number
   readonly servers: readonly { readonly id: string; readonly name: string }[] | null
+  /** In the words of uptime(1); null where nobody asked or the host does not tell. A list asks no hosts. */
+  readonly uptime: string | null
 }
 
 export interface ZoneState {
@@ -42,6 +45,7 @@ export interface HostsOptions {
   readonly clock: Clock
   readonly zones: Zones
   readonly news: HostNews
+  readonly hostCalls: HostCalls
   readonly service_down_time_s: number
   readonly default_zone: string
   readonly internal_zone: string
@@ -50,6 +54,7 @@ export interface HostsOptions {
 export type Hosts = ReturnType<typeof createHosts>
 
 const COMPUTE = 'nova-compute'
+const UPTIME_DEADLINE_S = 10
 
 /** Services, hypervisors and zones: the operator's side of the cloud, over all cells. */
 export function createHosts(options: HostsOptions) {
@@ -99,6 +104,7 @@ export function createHosts(options: HostsOptions) {
         up: isUp(host),
         building: workload.get(host.host) ?? 0,
         servers: null,
+        uptime: null,
       }))
     })
     return found
@@ -139,6 +145,12 @@ export function createHosts(options: HostsOptions) {
       const found = (await hypervisors()).find(({ host }) => host.uuid === id || String(host.id) === id)
       if (!found) throw notFound(`Hypervisor with ID '${id}' could not be found.`)
       return found
+    },
+
+    /** How long a host has been up, in the words of uptime(1). @throws {Problem} bad_request where it is down */
+    async uptime({ host, up }: HypervisorState): Promise<string> {
+      if (!up) throw badRequest(`Compute service of ${host.host} is unavailable at this time.`)
+      return options.hostCalls.query(host.host, { query: 'uptime' }, UPTIME_DEADLINE_S)
     },
 
     /** Adds the servers that each hypervisor has. */

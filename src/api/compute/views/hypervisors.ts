@@ -23,6 +23,5 @@ export const hypervisorView = defineView<HypervisorSource>('hypervisor', (source
     host: source.host.host,
     disabled_reason: source.host.disabled_reason,
   },
-  // Null is Nova's word for a driver that does not tell.
-  uptime: null,
+  uptime: source.uptime,
 }))
