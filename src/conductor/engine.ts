@@ -2,12 +2,13 @@ import { newId, type Clock } from '../kernel/index.ts'
 import { message, taskReady, tasksTopic } from '../contracts/index.ts'
 import type { Bus, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { asProblem } from '../platform/db/index.ts'
 import { Cancelled, Crash, type Probe, runTask, Stopping } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
 import {
   type AnyDatabase,
+  dropLease,
   dropLeasesOf,
-  dropStrayLeases,
   dueTasks,
   isCancelled,
   LeaseLost,
@@ -45,51 +46,58 @@ const SWEEP_LIMIT = 500
 const FIRST_RETRY_MS = 20
 const LAST_RETRY_MS = 2_000
 const STOP_DEADLINE_MS = 10_000
+/** Ids in line; what does not fit is found by a later sweep. */
+const MAX_WAITING = 10_000
+/** A task that no code here can run, or that our own code fails on, must not crowd out the others. */
+const BROKEN_AGAIN_S = 30
 
 /** Runs the durable tasks of one database. Any number of engines may share it. */
 export function createEngine(options: EngineOptions): Engine {
   const { db, bus, clock, log } = options
   const owner = `${options.conductor}/${newId()}`
   const kinds = new Map(options.kinds.map((kind) => [kind.kind, { kind, input: message(kind.kind, 1, kind.input) }]))
-  const running = new Map<string, { task: TaskRow; abort: AbortController; done: Promise<void> }>()
-  const waiting = new Set<string>()
-  const deferred = new Set<string>()
-  /** Stopped because the database was away: their leases may still be ours. */
-  const cutOff = new Set<string>()
-  let taken = 0
+  const running = new Map<string, { task: TaskRow; abort: AbortController }>()
+  /** In line, with the pause after which each is tried again if it cannot be taken. */
+  const waiting = new Map<string, number>()
+  const deferred = new Map<string, ReturnType<typeof setTimeout>>()
+  /** Stopped before their end: their leases are to be given back, to run on after so many seconds. */
+  const cutOff = new Map<string, { task: TaskRow; after_s: number }>()
+  /** From the look whether a task is free to the end of its run. */
+  const taken = new Set<Promise<void>>()
   let doorbell: Subscription | undefined
   let timers: ReturnType<typeof setInterval>[] = []
+  const rounds = new Set<Promise<void>>()
   let stopping = false
 
-  function offer(id: string): void {
-    if (stopping || running.has(id) || waiting.has(id) || deferred.has(id)) return
-    waiting.add(id)
+  function offer(id: string, retry_ms = FIRST_RETRY_MS): void {
+    if (stopping || running.has(id) || waiting.has(id) || deferred.has(id) || waiting.size >= MAX_WAITING) return
+    waiting.set(id, retry_ms)
     fill()
   }
 
   function fill(): void {
-    for (const id of waiting) {
-      if (taken >= options.concurrency) return
+    for (const [id, retry_ms] of waiting) {
+      if (taken.size >= options.concurrency) return
       waiting.delete(id)
-      taken++
-      void take(id, FIRST_RETRY_MS).finally(() => {
-        taken--
+      const work = take(id, retry_ms).finally(() => {
+        taken.delete(work)
         fill()
       })
+      taken.add(work)
     }
   }
 
   async function take(id: string, retry_ms: number): Promise<void> {
+    let task: TaskRow | null = null
     try {
-      const task = await takeLease(db, id, owner, LEASE_S)
-      if (task) return await run(task)
-      await overtake(id, retry_ms)
+      task = await takeLease(db, id, owner, LEASE_S)
+      if (!task) await overtake(id, retry_ms)
+      else if (stopping) await dropLease(db, task, 0)
+      else await run(task)
     } catch (error) {
-      if (error instanceof LeaseLost) log.warn({ task: id }, 'lost the lease; another conductor has the task')
-      else {
-        log.error({ err: error, task: id }, 'a task stopped; it goes on from its last step')
-        if (!(error instanceof Crash)) cutOff.add(id)
-      }
+      if (error instanceof LeaseLost) return log.warn({ task: id }, 'lost the lease; another conductor has the task')
+      log.error({ err: error, task: id }, 'a task stopped; it goes on from its last step')
+      if (task && !(error instanceof Crash)) cutOff.set(id, { task, after_s: asProblem(error) ? 0 : BROKEN_AGAIN_S })
     }
   }
 
@@ -102,11 +110,12 @@ export function createEngine(options: EngineOptions): Engine {
         entry.abort.abort(new Cancelled('the server is being deleted'))
       }
     }
-    deferred.add(id)
-    setTimeout(() => {
+    if (stopping) return
+    const again = (): void => {
       deferred.delete(id)
-      if (!stopping && !running.has(id)) void take(id, Math.min(retry_ms * 2, LAST_RETRY_MS))
-    }, retry_ms)
+      offer(id, Math.min(retry_ms * 2, LAST_RETRY_MS))
+    }
+    deferred.set(id, setTimeout(again, retry_ms))
   }
 
   async function run(task: TaskRow): Promise<void> {
@@ -116,10 +125,9 @@ export function createEngine(options: EngineOptions): Engine {
     known.input.parse(task.input)
     const abort = new AbortController()
     const child = log.child({ request_id: task.request_id, task: task.kind, instance: task.subject })
-    const done = runTask({ db, kind, task, clock, log: child, signal: abort.signal, probe: options.probe ?? noProbe })
-    running.set(task.id, { task, abort, done })
+    running.set(task.id, { task, abort })
     try {
-      await done
+      await runTask({ db, kind, task, clock, log: child, signal: abort.signal, probe: options.probe ?? noProbe })
     } finally {
       running.delete(task.id)
     }
@@ -132,15 +140,16 @@ export function createEngine(options: EngineOptions): Engine {
     for (const id of ids) {
       const entry = running.get(id)
       if (!entry) continue
-      if (held.get(id)) entry.abort.abort(new Cancelled('the server is being deleted'))
+      const cancelled = held.get(id)
+      if (cancelled) entry.abort.abort(new Cancelled('the server is being deleted'))
+      else if (cancelled === undefined) entry.abort.abort(new LeaseLost(id))
     }
   }
 
   async function sweep(): Promise<void> {
-    if (cutOff.size > 0) {
-      const ids = [...cutOff]
-      await dropStrayLeases(db, ids, owner)
-      for (const id of ids) cutOff.delete(id)
+    for (const [id, { task, after_s }] of cutOff) {
+      await dropLease(db, task, after_s)
+      cutOff.delete(id)
     }
     for (const id of await dueTasks(db, SWEEP_LIMIT)) offer(id)
   }
@@ -151,11 +160,13 @@ export function createEngine(options: EngineOptions): Engine {
       setInterval(() => {
         if (busy) return
         busy = true
-        work()
+        const round = work()
           .catch((error) => log.warn({ err: error }, `could not ${what}; trying again`))
           .finally(() => {
             busy = false
+            rounds.delete(round)
           })
+        rounds.add(round)
       }, ms),
     )
   }
@@ -176,9 +187,11 @@ export function createEngine(options: EngineOptions): Engine {
       await doorbell?.stop()
       for (const timer of timers) clearInterval(timer)
       timers = []
+      for (const timer of deferred.values()) clearTimeout(timer)
+      deferred.clear()
       waiting.clear()
       for (const entry of running.values()) entry.abort.abort(new Stopping('the conductor stops'))
-      const all = Promise.allSettled([...running.values()].map((entry) => entry.done))
+      const all = Promise.allSettled([...taken, ...rounds])
       const deadline = new AbortController()
       await Promise.race([all, clock.sleep(STOP_DEADLINE_MS, deadline.signal)])
       deadline.abort()

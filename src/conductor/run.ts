@@ -98,9 +98,10 @@ export async function runTask(options: RunOptions): Promise<void> {
     if (!step.record && !last) await save(next)
     else {
       await commit(async (tx) => {
+        // The server's row is locked before the task's, as a delete does; both are sent before either is answered.
+        const recorded = step.record?.(tx, context(), output)
         const saved = last ? removeTask(tx, task) : saveProgress(tx, task, next)
-        // Both are sent before either is answered; a lost lease takes the effects of the step back too.
-        await together(saved, step.record?.(tx, context(), output))
+        await together(recorded, saved)
         if (!last) cancelled = ((await saved) as { cancelled: boolean }).cancelled
       })
       progress = next
@@ -112,17 +113,17 @@ export async function runTask(options: RunOptions): Promise<void> {
   /** @returns true when this run is over, false when another attempt begins at once. */
   async function settle(failure: Failure): Promise<boolean> {
     let again: { after_s: number } | null = null
+    const fresh: Progress = { step: 0, state: 'ready', data: {}, failure: null, attempts: progress.attempts + 1 }
     await commit(async (tx) => {
-      const mayRetry = !cancelled && progress.attempts + 1 < kind.attempts && clock.now() < task.deadline_at.getTime()
+      const mayRetry = !cancelled && fresh.attempts < kind.attempts && clock.now() < deadlineOf(options)
       again = mayRetry && kind.retry ? await kind.retry(tx, context(), failure) : null
       if (!again) {
         await kind.failed(tx, context(), failure)
         return removeTask(tx, task)
       }
-      const fresh: Progress = { step: 0, state: 'ready', data: {}, failure: null, attempts: progress.attempts + 1 }
       cancelled = (await saveProgress(tx, task, fresh)).cancelled
-      progress = fresh
     })
+    progress = fresh
     const { after_s } = again ?? { after_s: 0 }
     if (after_s > 0) await dropLease(db, task, after_s)
     return again === null || after_s > 0
@@ -149,12 +150,15 @@ export async function runTask(options: RunOptions): Promise<void> {
     if (progress.state === 'ready') {
       const step = kind.steps[progress.step] as Step<Tx, unknown> | undefined
       try {
-        if (cancelled || options.signal.aborted) throw new Cancelled('the server is being deleted')
+        options.signal.throwIfAborted()
+        if (cancelled) throw new Cancelled('the server is being deleted')
         if (!step) throw new Error(`task ${task.kind} has no step ${progress.step}`)
         if (await forward(step)) return
       } catch (error) {
         if (error instanceof LeaseLost || isCrash(error)) throw error
         if (error instanceof Stopping) continue
+        // Whether it has committed is not known, and nothing is wrong with the task: it goes on from what was saved.
+        if (isOurDatabase(error)) throw error
         cancelled = cancelled || error instanceof Cancelled || (await isCancelled(db, task.id))
         const failure = failureOf(error)
         log.warn({ err: error, step: step?.name, attempt: progress.attempts }, `undoing: ${failure.message}`)
@@ -171,24 +175,36 @@ export async function runTask(options: RunOptions): Promise<void> {
  * our own database that is away, as the task does. The host is not to blame for that one.
  */
 async function attempt(step: Step<Tx, unknown>, context: TaskContext<unknown>, options: RunOptions): Promise<unknown> {
-  if (!step.do) return undefined
-  const { clock, task } = options
-  const patientUntil = Math.min(clock.now() + step.patience_s * 1000, task.deadline_at.getTime())
+  const { clock, signal } = options
+  const deadline = deadlineOf(options)
+  const patientUntil = Math.min(clock.now() + step.patience_s * 1000, deadline)
   for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 2, LONGEST_PAUSE_MS)) {
-    if (clock.now() > task.deadline_at.getTime()) throw new Problem('internal', 'The operation did not end in time.')
+    if (clock.now() > deadline) throw new Problem('internal', 'The operation did not end in time.')
+    if (!step.do) return undefined
     try {
       const work = step.do(context)
-      return await (step.deadline_s === undefined ? work : interruptible(work, step.deadline_s, options.signal))
+      return await (step.deadline_s === undefined ? work : interruptible(work, step.deadline_s, signal))
     } catch (error) {
-      const ours = !(error instanceof Problem) && asProblem(error)?.kind === 'unavailable'
+      const ours = isOurDatabase(error)
       const theirs = error instanceof Problem && error.kind === 'unavailable'
-      const until = ours ? task.deadline_at.getTime() : patientUntil
-      if (!(ours || theirs) || clock.now() + pause_ms > until || options.signal.aborted) throw error
+      // One that would be repeated but for the abort has not failed: the abort decides what becomes of the task.
+      if (ours || theirs) signal.throwIfAborted()
+      if (!(ours || theirs) || clock.now() + pause_ms > (ours ? deadline : patientUntil)) throw error
       context.log.debug({ err: error, step: step.name, pause_ms }, 'unavailable; trying again')
-      await clock.sleep(pause_ms, options.signal)
+      await clock.sleep(pause_ms, signal)
+      signal.throwIfAborted()
     }
   }
 }
+
+/** Milliseconds since the epoch; a task that is never given up has none. */
+function deadlineOf({ kind, task }: RunOptions): number {
+  return Number.isFinite(kind.attempts) ? task.deadline_at.getTime() : Number.POSITIVE_INFINITY
+}
+
+/** The driver's own error that a database is away; what others say of theirs is a Problem by the time it comes here. */
+const isOurDatabase = (error: unknown): boolean =>
+  !(error instanceof Problem) && asProblem(error)?.kind === 'unavailable'
 
 /** Waits for all, also when one fails: a transaction must not end while somebody still writes in it. */
 async function together(...works: (Promise<unknown> | undefined)[]): Promise<void> {

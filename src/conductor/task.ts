@@ -11,7 +11,7 @@ export interface TaskKind<Tx extends GlobalTx | CellTx = GlobalTx | CellTx, I ex
   readonly input: I
   /** From acceptance; a task that is not done by then is undone. */
   readonly deadline_s: number
-  /** How often the steps may be begun from the first one. */
+  /** How often the steps may be begun from the first one. Infinity: it is never given up, and has no deadline either. */
   readonly attempts: number
   readonly steps: readonly Step<Tx, Static<I>>[]
   /**

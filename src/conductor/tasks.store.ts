@@ -103,13 +103,6 @@ export async function dropLeasesOf(db: AnyDatabase, conductor: string): Promise<
     where starts_with(lease_owner, ${`${conductor}/`})`
 }
 
-/** Gives back leases on tasks that `owner` may hold without working on them. */
-export async function dropStrayLeases(db: AnyDatabase, ids: readonly string[], owner: string): Promise<void> {
-  await db.sql`
-    update tasks set lease_until = null, lease_owner = null
-    where id = any(${ids as string[]}::uuid[]) and lease_owner = ${owner}`
-}
-
 export async function dueTasks(db: AnyDatabase, limit: number): Promise<string[]> {
   const rows = await db.sql<{ id: string }[]>`
     select id from tasks

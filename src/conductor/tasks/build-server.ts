@@ -62,7 +62,7 @@ function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
     host: server.host ?? '',
     availability_zone: server.availability_zone ?? '',
     requests: server.requested_networks ?? 'auto',
-    security_groups: server.security_groups.map((group) => group.name),
+    security_groups: server.security_groups.map((group) => group.id ?? group.name),
   })
 }
 

@@ -1,6 +1,6 @@
 import { Type as T } from '@sinclair/typebox'
-import { CELL0, findAccepted, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
-import type { PlanRequest, PlanResult } from '../../contracts/index.ts'
+import { CELL0, findAccepted, hostsOfServers, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
+import { type PlanRequest, type PlanResult, SchedulerHints } from '../../contracts/index.ts'
 import { Problem } from '../../kernel/index.ts'
 import type { GlobalTx } from '../../platform/db/index.ts'
 import { sentence } from '../../scheduler/index.ts'
@@ -17,6 +17,7 @@ export const ScheduleInput = T.Object({
   force_node: T.Union([T.String(), T.Null()]),
   requested_host: T.Optional(T.String()),
   requested_node: T.Optional(T.String()),
+  hints: T.Optional(SchedulerHints),
 })
 type Context = TaskContext<typeof ScheduleInput.static>
 
@@ -65,12 +66,16 @@ async function findAcceptedIn(tx: GlobalTx, id: string): Promise<Server | null> 
 async function place(ports: TaskPorts, context: Context): Promise<string | null> {
   const server = await findAccepted(ports.cells.global, context.subject)
   if (!server) return null
+  const hints = await hintsFor(ports, server, context)
+  const retry: { host: string; node: string }[] = []
   let plan = NO_PLAN
   for (let round = 0; round < MAX_PLANS; round++) {
-    plan = await ports.planner.plan(planRequest(ports, server, context, round))
+    plan = await ports.planner.plan({ ...planRequest(ports, server, context, round), ...hints, retry })
     if (plan.candidates.length === 0) break
     for (let index = 0; index < plan.candidates.length; index++) {
-      if (await placeOnHost(ports, context, server, plan, index)) return plan.candidates[index]!.cell_id
+      const { cell_id, host, node } = plan.candidates[index]!
+      if (await placeOnHost(ports, context, server, plan, index)) return cell_id
+      retry.push({ host, node })
     }
   }
   const message =
@@ -81,11 +86,31 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   return CELL0
 }
 
+/** Where the servers of the hints are is looked up when it is needed, and tells nothing of other projects. */
+async function hintsFor(ports: TaskPorts, server: Server, context: Context): Promise<Pick<PlanRequest, 'hints'>> {
+  const { hints } = context.input
+  if (hints === undefined) return {}
+  const hostsOf = async (ids: readonly string[]): Promise<string[]> => {
+    const cells = ports.cells.withHosts()
+    const found = await Promise.all(cells.map((cell) => hostsOfServers(cell, server.project_id, ids)))
+    return [...new Set(found.flat())]
+  }
+  const { different_host, same_host, ...rest } = hints
+  return {
+    hints: {
+      ...rest,
+      ...(different_host === undefined ? {} : { different_host: await hostsOf(different_host) }),
+      ...(same_host === undefined ? {} : { same_host: await hostsOf(same_host) }),
+    },
+  }
+}
+
 function planRequest(ports: TaskPorts, server: Server, context: Context, round: number): PlanRequest {
   return {
     server_id: server.id,
     project_id: server.project_id,
     flavor: server.flavor,
+    image_id: server.image_id,
     image_properties: { ...server.image?.properties },
     availability_zone: server.availability_zone ?? ports.default_schedule_zone,
     force_host: context.input.force_host,
