@@ -64,6 +64,29 @@ describe('a cell', () => {
     await cell.settled()
   })
 
+  test('places a server with, or apart from, those that its hints name, and by what hosts are', async () => {
+    const first = await cell.create()
+    await cell.settled()
+    const hostOf = async (id: string) => (await cell.cells.find(id))?.server.host
+    const host = await hostOf(first.id)
+    const apart = await cell.create({}, { different_host: [first.id] })
+    const together = await cell.create({}, { same_host: [first.id] })
+    const asked = await cell.create({}, { query: JSON.stringify(['=', '$host', host]) })
+    const nowhere = await cell.create({}, { same_host: [newId()] })
+    const foreign = await cell.create({ project_id: 'another' }, { same_host: [first.id] })
+    await cell.settled()
+    expect(await hostOf(apart.id)).toBeString()
+    expect(await hostOf(apart.id)).not.toBe(host)
+    expect([await hostOf(together.id), await hostOf(asked.id)]).toEqual([host, host])
+    for (const { id } of [nowhere, foreign]) {
+      expect((await cell.cells.find(id))?.server.fault?.message).toBe(
+        'No valid host was found: 3 of 3 hosts have no server of the hint same_host.',
+      )
+    }
+    for (const { id } of [first, apart, together, asked, nowhere, foreign]) await cell.remove(id)
+    await cell.settled()
+  })
+
   test('believes a host about its own servers only', async () => {
     const { id } = await cell.create()
     await cell.settled()

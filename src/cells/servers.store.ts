@@ -17,6 +17,15 @@ export async function lockServer(tx: CellTx, id: string): Promise<Server | null>
 }
 
 /** Adds a server with all that is known of it but its number, which the cell gives. */
+/** The hosts of those of these servers that the project has and that are on one. */
+export async function hostsOfServers(db: CellDb, projectId: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await db.sql<{ host: string }[]>`
+    select distinct host from servers
+    where id = any(${ids as string[]}::uuid[]) and project_id = ${projectId} and num_nulls(deleted_at) = 1
+      and host is not null`
+  return rows.map(({ host }) => host)
+}
+
 export async function insertServer(tx: CellTx, server: Server): Promise<void> {
   await tx`
     insert into servers overriding user value

@@ -64,16 +64,25 @@ export interface HostRow {
 
 const HostNames = T.Array(T.String({ maxLength: 255 }), { maxItems: 1000 })
 
-/** What the request says to the scheduler in words of its own, its servers already replaced by their hosts. */
-export const PlanHints = T.Object({
-  different_host: T.Optional(HostNames),
-  same_host: T.Optional(HostNames),
+const hints = {
   build_near_host_ip: T.Optional(T.String({ maxLength: 45 })),
   cidr: T.Optional(T.String({ maxLength: 45 })),
   /** JSON text, as JsonFilter takes it. */
   query: T.Optional(T.String({ maxLength: 4_096 })),
+}
+
+const ServerIds = T.Array(T.String({ maxLength: 36 }), { maxItems: 1000 })
+
+/** What a request for servers says to the scheduler; of other servers, their ids. */
+export const SchedulerHints = T.Object({
+  different_host: T.Optional(ServerIds),
+  same_host: T.Optional(ServerIds),
+  ...hints,
 })
-export type PlanHints = Static<typeof PlanHints>
+export type SchedulerHints = Static<typeof SchedulerHints>
+
+/** The same for one decision: of other servers, the hosts they are on by now. */
+const PlanHints = T.Object({ different_host: T.Optional(HostNames), same_host: T.Optional(HostNames), ...hints })
 
 /** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
 export const PlanRequest = T.Object({

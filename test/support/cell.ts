@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
 import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
 import { type Conductor, createConductor, createHostCalls, insertTask, insertTasks, type Probe, ringTask } from '../../src/conductor/index.ts'
-import type { Flavor } from '../../src/contracts/index.ts'
+import type { Flavor, SchedulerHints } from '../../src/contracts/index.ts'
 import { newId, newRequestId, systemClock } from '../../src/kernel/index.ts'
 import { type Bus, createMemoryBus } from '../../src/platform/bus/index.ts'
 import { createNetworks, type Networks } from '../../src/network/index.ts'
@@ -22,7 +22,7 @@ export interface TestCell {
   /** Ends the running conductor, if any, and starts another one: a new life of the same. */
   conduct(probe?: Probe): Promise<Conductor>
   /** Accepts a server as the API does. */
-  create(overrides?: Partial<Server>): Promise<Server>
+  create(overrides?: Partial<Server>, hints?: SchedulerHints): Promise<Server>
   request(kind: string, serverId: string, input?: object): Promise<void>
   /** Deletes it as the API does: withdraws the request while no cell has it, else lets a task do it. */
   remove(serverId: string): Promise<void>
@@ -59,7 +59,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       DEFAULT: { service_down_time: 60 },
       filter_scheduler: {
         ...FILTER_OPTIONS,
-        enabled_filters: ['ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
+        enabled_filters: ['DifferentHostFilter', 'SameHostFilter', 'JsonFilter', 'RetryFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
         ram_weight_multiplier: 1,
         cpu_weight_multiplier: 1,
         disk_weight_multiplier: 1,
@@ -142,7 +142,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
     hosts,
     networks,
     conduct,
-    async create(overrides = {}) {
+    async create(overrides = {}, hints) {
       const server = acceptedServer(overrides)
       const task = newId()
       const schedule = insertTasks(databases.global.sql, [
@@ -151,7 +151,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
           kind: 'server.schedule',
           subject: server.id,
           request_id: newRequestId(),
-          input: { project_name: 'p', user_name: 'u', force_host: null, force_node: null },
+          input: { project_name: 'p', user_name: 'u', force_host: null, force_node: null, ...(hints ? { hints } : {}) },
           deadline_s: 300,
         },
       ])

@@ -1,5 +1,6 @@
 import { Type as T } from '@sinclair/typebox'
 import type { CreateServers } from '../../compute/index.ts'
+import type { SchedulerHints as Hints } from '../../contracts/index.ts'
 import { badRequest, isUuid } from '../../kernel/index.ts'
 import { closed } from './changes.ts'
 import {
@@ -69,10 +70,28 @@ export const ServerCreate = bodyShape(
 export type ServerCreate = ReturnType<ReturnType<typeof ServerCreate.at>>
 type Wanted = ServerCreate['server']
 
+const hintsIn = (body: ServerCreate) => body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}
+
 /** The group that a server shall be in; null for none. */
 export function groupHint(body: ServerCreate): string | null {
-  const hints = body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints']
-  return hints?.group === undefined ? null : canonicalUuid(hints.group)
+  const { group } = hintsIn(body)
+  return group === undefined ? null : canonicalUuid(group)
+}
+
+/** The hints that filters read; an empty list is no hint, as in Nova. */
+function hintsOf(body: ServerCreate): Hints {
+  const { different_host, same_host, build_near_host_ip, cidr, query } = hintsIn(body)
+  const ids = (servers: string | readonly string[] = []) => [servers].flat().map(canonicalUuid)
+  if (typeof query === 'object' && Object.keys(query).length > 0) {
+    throw badRequest('Invalid scheduler hint query: it is JSON text, of a list.')
+  }
+  return {
+    ...(ids(different_host).length === 0 ? {} : { different_host: ids(different_host) }),
+    ...(ids(same_host).length === 0 ? {} : { same_host: ids(same_host) }),
+    ...(build_near_host_ip === undefined ? {} : { build_near_host_ip }),
+    ...(cidr === undefined ? {} : { cidr }),
+    ...(typeof query === 'string' ? { query } : {}),
+  }
 }
 
 /**
@@ -95,6 +114,7 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     security_groups: [...new Set((server.security_groups ?? []).map((group) => group.name ?? 'default'))],
     ...place,
     ...destinationOf(req, server),
+    hints: hintsOf(req.body),
     trusted_image_certificates: certificatesOf(req, server),
     hostname: hostnameOf(server, counts.max_count),
     config_drive: server.config_drive === undefined ? false : boolean(server.config_drive),

@@ -1,7 +1,8 @@
 import { accept, type RequestedNetwork, type Server } from '../../cells/index.ts'
 import { insertTasks } from '../../conductor/index.ts'
-import type { Flavor } from '../../contracts/index.ts'
+import type { Flavor, SchedulerHints } from '../../contracts/index.ts'
 import { badRequest, newId, Problem, type RequestContext } from '../../kernel/index.ts'
+import { checkHints } from '../../scheduler/index.ts'
 import { findFlavor, type FlavorRow } from '../flavors/flavors.store.ts'
 import { findKeypair } from '../keypairs/keypairs.store.ts'
 import type { ImageFacts } from '../ports.ts'
@@ -28,6 +29,7 @@ export interface CreateServers {
   /** Wanted, if it passes the filters. */
   readonly requested_host: string | null
   readonly requested_node: string | null
+  readonly hints: SchedulerHints
   readonly trusted_image_certificates: readonly string[] | null
   readonly hostname: string | null
   readonly config_drive: boolean
@@ -58,6 +60,7 @@ export async function createServers(
   ctx: RequestContext,
   request: CreateServers,
 ): Promise<Server[]> {
+  checkHints(request.hints)
   const [flavor, image, publicKey, limits] = await Promise.all([
     flavorFor(ports, ctx, request),
     imageFor(ports, ctx, request.image_id),
@@ -111,7 +114,7 @@ async function acceptAsManyAsFit(
 }
 
 function scheduleInput(ctx: RequestContext, request: CreateServers): Record<string, unknown> {
-  const { force_host, force_node, requested_host, requested_node } = request
+  const { force_host, force_node, requested_host, requested_node, hints } = request
   return {
     project_name: ctx.projectName,
     user_name: ctx.userName,
@@ -119,6 +122,7 @@ function scheduleInput(ctx: RequestContext, request: CreateServers): Record<stri
     force_node,
     ...(requested_host === null ? {} : { requested_host }),
     ...(requested_node === null ? {} : { requested_node }),
+    ...(Object.keys(hints).length === 0 ? {} : { hints }),
   }
 }
 

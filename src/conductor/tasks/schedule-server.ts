@@ -1,8 +1,8 @@
 import { Type as T } from '@sinclair/typebox'
-import { CELL0, findAccepted, hostsOfServers, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
+import { CELL0, findAccepted, findServer, hostsOfServers, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
 import { type PlanRequest, type PlanResult, SchedulerHints } from '../../contracts/index.ts'
 import { Problem } from '../../kernel/index.ts'
-import type { GlobalTx } from '../../platform/db/index.ts'
+import type { CellDb, GlobalTx } from '../../platform/db/index.ts'
 import { sentence } from '../../scheduler/index.ts'
 import { step, type TaskContext, type TaskKind } from '../task.ts'
 import { cancelTasks, insertTask } from '../tasks.store.ts'
@@ -48,7 +48,7 @@ export function scheduleServer(ports: TaskPorts): TaskKind<GlobalTx, typeof Sche
     async failed(tx, context, failure) {
       // Still accepted: nothing placed it, and nobody withdrew it. Its owner must see that it failed.
       const server = await findAcceptedIn(tx, context.subject)
-      if (!server) return
+      if (!server) return removeFrom(ports, context, ports.cells.get(CELL0))
       await placeInCell0(ports, context as TaskContext<Owner>, server, NO_PLAN, failure.message)
       await settleInCell(tx, context.subject, CELL0)
     },
@@ -58,12 +58,14 @@ export function scheduleServer(ports: TaskPorts): TaskKind<GlobalTx, typeof Sche
 const NO_PLAN: PlanResult = { candidates: [], explanation: { hosts: 0, rejections: [] } }
 
 async function findAcceptedIn(tx: GlobalTx, id: string): Promise<Server | null> {
-  const [row] = await tx<Server[]>`select * from accepted_servers where id = ${id}`
+  const [row] = await tx<Server[]>`select * from accepted_servers where id = ${id} for update`
   return row ?? null
 }
 
 /** @returns the cell that has the server now; null when the request was withdrawn. */
 async function place(ports: TaskPorts, context: Context): Promise<string | null> {
+  const placed = context.again ? await cellThatHas(ports, context.subject) : null
+  if (placed) return placed
   const server = await findAccepted(ports.cells.global, context.subject)
   if (!server) return null
   const hints = await hintsFor(ports, server, context)
@@ -105,6 +107,12 @@ async function hintsFor(ports: TaskPorts, server: Server, context: Context): Pro
   }
 }
 
+/** An earlier run may have placed it and been cut off; another plan might choose another cell. */
+async function cellThatHas(ports: TaskPorts, id: string): Promise<string | null> {
+  for (const cell of ports.cells.all()) if (await findServer(cell, id)) return cell.id
+  return null
+}
+
 function planRequest(ports: TaskPorts, server: Server, context: Context, round: number): PlanRequest {
   return {
     server_id: server.id,
@@ -123,23 +131,28 @@ function planRequest(ports: TaskPorts, server: Server, context: Context, round: 
   }
 }
 
-/** The request was withdrawn after a cell had the server: it is deleted there, as any other server is. */
+/** What an attempt has left in a cell with hosts. In cell0 is where a server that failed belongs, unless it is withdrawn. */
 async function unplace(ports: TaskPorts, context: Context): Promise<void> {
-  for (const cell of ports.cells.all()) {
-    const task = await cell.transaction(async (tx) => {
-      const server = await lockServer(tx, context.subject)
-      if (!server || server.task_state === 'deleting') return null
-      await cancelTasks(tx, server.id)
-      await updateServer(tx, server.id, { task_state: 'deleting', generation: server.generation + 2 })
-      return insertTask(tx, {
-        kind: 'server.delete',
-        subject: server.id,
-        request_id: context.request_id,
-        input: {},
-        deadline_s: DELETE_DEADLINE_S,
-      })
-    })
-    if (task) ports.ring(cell.id, task)
-  }
+  for (const cell of ports.cells.withHosts()) await removeFrom(ports, context, cell)
 }
 
+/**
+ * Deletes the server there as any other, but for its mapping and quota: whoever withdrew the request has given them
+ * back, and one that failed keeps them in cell0.
+ */
+async function removeFrom(ports: TaskPorts, context: Context, cell: CellDb): Promise<void> {
+  const task = await cell.transaction(async (tx) => {
+    const server = await lockServer(tx, context.subject)
+    if (!server || server.task_state === 'deleting') return null
+    await cancelTasks(tx, server.id)
+    await updateServer(tx, server.id, { task_state: 'deleting', generation: server.generation + 2 })
+    return insertTask(tx, {
+      kind: 'server.delete',
+      subject: server.id,
+      request_id: context.request_id,
+      input: { moved_on: true },
+      deadline_s: DELETE_DEADLINE_S,
+    })
+  })
+  if (task) ports.ring(cell.id, task)
+}

@@ -134,7 +134,15 @@ export const options = {
   },
   filter_scheduler: {
     enabled_filters: list({
-      default: ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter'],
+      default: [
+        'AvailabilityZoneFilter',
+        'ComputeFilter',
+        'ComputeCapabilitiesFilter',
+        'ImagePropertiesFilter',
+        'CoreFilter',
+        'RamFilter',
+        'DiskFilter',
+      ],
       help: 'Filters a host must pass.',
       aliases: ['scheduler_default_filters', 'scheduler_enabled_filters'],
     }),
