@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type postgres from 'postgres'
@@ -74,9 +74,12 @@ describe('the database driver, when its connection is lost', () => {
     expect(await other`select text from notes`).toHaveLength(0)
   })
 
-  test('fails a statement whose connection is closed before the server has said a word', async () => {
+  test.each([
+    ['before the server has said a word', (socket: Socket) => socket.end()],
+    ['when it has just begun, and the driver asks for the types', greetAndClose],
+  ])('fails a statement whose connection is closed %s', async (_when, serve) => {
     const directory = mkdtempSync(join(tmpdir(), 'bunova-closing-'))
-    const server = createServer((socket) => socket.end()).listen(join(directory, '.s.PGSQL.5432'))
+    const server = createServer(serve).listen(join(directory, '.s.PGSQL.5432'))
     const closing = openPool({
       connection: `postgresql://nova@/nova?host=${directory}`,
       schema: 'public',
@@ -92,3 +95,13 @@ describe('the database driver, when its connection is lost', () => {
     }
   })
 })
+
+/** PostgreSQL's words to a client that may log in, then nothing more. */
+function greetAndClose(socket: Socket): void {
+  const authenticated = [0x52, 0, 0, 0, 8, 0, 0, 0, 0]
+  const ready = [0x5a, 0, 0, 0, 5, 0x49]
+  socket.once('data', () => {
+    socket.write(Buffer.from([...authenticated, ...ready]))
+    socket.once('data', () => socket.end())
+  })
+}
