@@ -73,6 +73,17 @@ export async function place(
   return written.count > 0
 }
 
+/**
+ * Locks the hosts that a server is on and may move to, in the order of their ids: two servers that change places would
+ * else wait for each other.
+ */
+export async function lockHosts(tx: CellTx, serverId: string, others: readonly number[]): Promise<void> {
+  await tx`
+    select from hosts
+    where id = any(${others as number[]}) or id in (select host_id from claims where server_id = ${serverId})
+    order by id for no key update`
+}
+
 /** Writes down what `claim` took. */
 export async function recordClaim(tx: CellTx, serverId: string, hostId: number, flavor: Flavor): Promise<void> {
   await tx`insert into claims ${tx({ server_id: serverId, host_id: hostId, ...demand(flavor) })}`

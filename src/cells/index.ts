@@ -9,7 +9,7 @@ export {
   type NewAction,
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
-export { claim, noteBuilt, place, recordClaim, releaseClaims } from './claims.store.ts'
+export { claim, lockHosts, noteBuilt, place, recordClaim, releaseClaims } from './claims.store.ts'
 export { isUnreachable } from './gather.ts'
 export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'

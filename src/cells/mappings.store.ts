@@ -162,9 +162,10 @@ export async function findAccepted(db: GlobalDb, serverId: string): Promise<Serv
  * @returns false when the request was deleted in the meantime; then nothing is written.
  */
 export async function settleInCell(tx: GlobalTx, serverId: string, cellId: string): Promise<boolean> {
-  const [moved] = await Promise.all([
-    tx`update server_mappings set cell_id = ${cellId} where server_id = ${serverId}`,
+  // In the order of `withdraw`, which may run at the same time.
+  const [, moved] = await Promise.all([
     tx`delete from accepted_servers where id = ${serverId}`,
+    tx`update server_mappings set cell_id = ${cellId} where server_id = ${serverId}`,
   ])
   return moved.count === 1
 }

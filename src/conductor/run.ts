@@ -65,6 +65,7 @@ export async function runTask(options: RunOptions): Promise<void> {
       input: task.input,
       attempt: progress.attempts,
       accepted_at: task.created_at,
+      again: task.lease_number > 1,
       output: (name) => progress.data[name],
       commandId: (purpose) => uuidOf(`${task.id}/${progress.attempts}/${purpose}`),
       signal: options.signal,
@@ -178,11 +179,12 @@ async function attempt(step: Step<Tx, unknown>, context: TaskContext<unknown>, o
   const { clock, signal } = options
   const deadline = deadlineOf(options)
   const patientUntil = Math.min(clock.now() + step.patience_s * 1000, deadline)
+  let repeated = false
   for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 2, LONGEST_PAUSE_MS)) {
     if (clock.now() > deadline) throw new Problem('internal', 'The operation did not end in time.')
     if (!step.do) return undefined
     try {
-      const work = step.do(context)
+      const work = step.do(repeated ? { ...context, again: true } : context)
       return await (step.deadline_s === undefined ? work : interruptible(work, step.deadline_s, signal))
     } catch (error) {
       const ours = isOurDatabase(error)
@@ -191,6 +193,7 @@ async function attempt(step: Step<Tx, unknown>, context: TaskContext<unknown>, o
       if (ours || theirs) signal.throwIfAborted()
       if (!(ours || theirs) || clock.now() + pause_ms > (ours ? deadline : patientUntil)) throw error
       context.log.debug({ err: error, step: step.name, pause_ms }, 'unavailable; trying again')
+      repeated = true
       await clock.sleep(pause_ms, signal)
       signal.throwIfAborted()
     }

@@ -75,6 +75,8 @@ export interface TaskContext<Input> {
   /** 0 for the first attempt. */
   readonly attempt: number
   readonly accepted_at: Date
+  /** Whether this may not be the first time that the step is begun; false is certain. */
+  readonly again: boolean
   /** What an earlier step of this attempt returned. */
   output(step: string): unknown
   /** The same id each time this attempt comes to this purpose, by which a host knows a command again. */

@@ -18,8 +18,9 @@ export async function deleteServer(
   assertAllowed(ctx, located.server, TRANSITIONS.delete)
   if (located.cell === null) {
     const withdrawn = await cells.global.transaction(async (tx) => {
+      if (!(await withdraw(tx, id))) return false
       await cancelTasks(tx, id)
-      return withdraw(tx, id)
+      return true
     })
     if (withdrawn) return
   }

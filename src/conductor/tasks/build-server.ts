@@ -2,6 +2,7 @@ import { Type as T } from '@sinclair/typebox'
 import {
   claim,
   finishAction,
+  lockHosts,
   lockServer,
   markActive,
   noteBuilt,
@@ -121,8 +122,12 @@ async function moveToAlternate(
   if (failure.kind === 'bad_request') return null
   const server = await lockServer(tx, context.subject)
   if (!server || server.task_state === 'deleting') return null
+  // Those before the one that failed had no room when it was chosen.
+  const failed = context.input.alternates.findLastIndex(({ host, node }) => host === server.host && node === server.node)
+  const untried = context.input.alternates.slice(failed + 1)
+  await lockHosts(tx, server.id, untried.map((candidate) => candidate.host_id))
   const changed = await releaseClaims(tx, server.id, { failedBuild: true })
-  for (const candidate of context.input.alternates.slice(context.attempt)) {
+  for (const candidate of untried) {
     const place = await claim(tx, candidate.host_id, server.flavor)
     if (!place) continue
     await recordClaim(tx, server.id, candidate.host_id, server.flavor)
@@ -135,6 +140,8 @@ async function moveToAlternate(
   return null
 }
 
+const isHostsFault = ({ kind }: Failure): boolean => kind !== 'bad_request' && kind !== 'cancelled'
+
 async function markFailed(
   ports: TaskPorts,
   cell: CellDb,
@@ -142,9 +149,9 @@ async function markFailed(
   context: Context,
   failure: Failure,
 ): Promise<void> {
-  const changed = await releaseClaims(tx, context.subject, { failedBuild: failure.kind !== 'bad_request' })
-  context.afterCommit(() => ports.hostsChanged(cell.id, changed))
   const server = await lockServer(tx, context.subject)
+  const changed = await releaseClaims(tx, context.subject, { failedBuild: isHostsFault(failure) })
+  context.afterCommit(() => ports.hostsChanged(cell.id, changed))
   if (!server) return
   const message =
     context.attempt > 0

@@ -5,9 +5,12 @@ import { none, step, type TaskKind } from '../task.ts'
 import { destroyIfReachable } from './host-command.ts'
 import type { TaskPorts } from './ports.ts'
 
-export const DeleteInput = T.Object({})
+export const DeleteInput = T.Object({
+  /** The server goes on elsewhere, with its mapping and its quota: only what it holds in this cell is removed. */
+  moved_on: T.Optional(T.Boolean()),
+})
 
-/** A delete is never given up: its deadline only bounds one life of it. */
+/** A delete is never given up, so this is only what its row says. */
 export const DELETE_DEADLINE_S = 7 * 24 * 3600
 
 const ONWARDS = 'a delete only goes forward'
@@ -30,9 +33,9 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
       step('network', {
         do: (context) => ports.networks.releaseForServer(context.subject),
         async record(tx, context) {
+          const server = await lockServer(tx, context.subject)
           const changed = await releaseClaims(tx, context.subject)
           context.afterCommit(() => ports.hostsChanged(cell.id, changed))
-          const server = await lockServer(tx, context.subject)
           if (!server) return
           const now = new Date()
           await finishAction(tx, context.subject, context.request_id, {
@@ -54,7 +57,9 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
         undo: none(ONWARDS),
       }),
       step('forget', {
-        do: (context) => ports.cells.global.transaction((tx) => forget(tx, context.subject)),
+        async do({ subject, input }) {
+          if (!input.moved_on) await ports.cells.global.transaction((tx) => forget(tx, subject))
+        },
         undo: none(ONWARDS),
       }),
     ],
