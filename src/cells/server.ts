@@ -66,7 +66,8 @@ export interface Server {
   readonly public_key: string | null
   readonly metadata: Readonly<Record<string, string>>
   readonly tags: readonly string[]
-  readonly security_groups: readonly { readonly name: string }[]
+  /** As they were called when the server was asked for; the id says which one is meant. */
+  readonly security_groups: readonly { readonly id?: string; readonly name: string }[]
   readonly requested_networks: readonly RequestedNetwork[] | 'auto' | 'none' | null
   readonly vifs: readonly Vif[]
   readonly availability_zone: string | null

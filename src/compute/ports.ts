@@ -21,13 +21,37 @@ export interface ImageLookup {
   show(ctx: RequestContext, imageId: string): Promise<ImageFacts | null>
 }
 
+/** A security group with its rules, as the network service has it. */
+export interface SecurityGroup {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly project_id: string
+  readonly rules: readonly {
+    readonly id: string
+    readonly direction: 'ingress' | 'egress'
+    readonly ethertype: 'IPv4' | 'IPv6'
+    /** Null is any; for ICMP the ports are its type and code. */
+    readonly protocol: string | null
+    readonly port_range_min: number | null
+    readonly port_range_max: number | null
+    readonly remote_ip_prefix: string | null
+    readonly remote_group: { readonly name: string; readonly project_id: string } | null
+  }[]
+}
+
 export interface NetworkCheck {
-  /** @throws {Problem} with Nova's text where a network, port, address or security group cannot be had. */
+  /**
+   * @returns the security groups that were meant by name or id, if there will be ports that can have them
+   * @throws {Problem} with Nova's text where a network, port, address or security group cannot be had.
+   */
   validateRequests(
     ctx: RequestContext,
     requests: readonly RequestedNetwork[] | 'auto' | 'none',
     securityGroups: readonly string[],
-  ): Promise<void>
+  ): Promise<readonly { readonly id: string; readonly name: string }[]>
+  /** The groups of a server's ports. */
+  groupsOfServer(serverId: string): Promise<readonly SecurityGroup[]>
 }
 
 /** Tells the schedulers to look at hosts again. Nothing is lost when nobody hears it. */

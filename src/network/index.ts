@@ -7,4 +7,5 @@ export type { GroupWithRules, WantedRule } from './security-groups/security-grou
 export type { SecurityGroupRule } from './security-groups/security-groups.store.ts'
 export type { NetworkRequest, NetworkRequests } from './servers/requests.ts'
 export type { AllocateInput, ServerPorts } from './servers/server-ports.ts'
+export type { SecurityGroupOfServer } from './servers/server-ports.store.ts'
 export type { Subnet, SubnetFields } from './subnets/subnets.store.ts'

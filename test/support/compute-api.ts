@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { computeFace, computePolicies } from '../../src/api/compute/index.ts'
 import { type Cells, createCells, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
-import { type Compute, createCompute, type ImageFacts } from '../../src/compute/index.ts'
+import { type Compute, createCompute, type ImageFacts, type SecurityGroup } from '../../src/compute/index.ts'
 import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
 import { createMemoryBus } from '../../src/platform/bus/index.ts'
 import { asProblem } from '../../src/platform/db/index.ts'
@@ -55,6 +55,29 @@ export const IMAGE: ImageFacts = {
   virtual_size_bytes: 1_048_576,
 }
 
+const ANY_RULE = {
+  direction: 'ingress',
+  ethertype: 'IPv4',
+  protocol: null,
+  port_range_min: null,
+  port_range_max: null,
+  remote_ip_prefix: null,
+  remote_group: null,
+} as const
+
+/** The one group there is, whatever it is called. */
+export const SECURITY_GROUP: SecurityGroup = {
+  id: '4e469db4-3b60-43c7-8dfa-2c60e2f27075',
+  name: 'web',
+  description: 'of web servers',
+  project_id: PROJECT,
+  rules: [
+    { ...ANY_RULE, id: 'from-anywhere', protocol: 'tcp', port_range_min: 22, port_range_max: 22 },
+    { ...ANY_RULE, id: 'from-a-group', protocol: 'udp', remote_group: { name: 'db', project_id: PROJECT } },
+    { ...ANY_RULE, id: 'out', direction: 'egress' },
+  ],
+}
+
 /** What each host answers to the question for it. */
 export const UPTIME = ' 08:32:11 up 93 days, 18:25, 12 users,  load average: 0.20, 0.12, 0.14'
 
@@ -98,7 +121,10 @@ export async function startComputeApi(
     bus: createMemoryBus({ log: quietLog }),
     projects: { exists: async (id) => /^[0-9a-f]{32}$/.test(id) },
     images: { show: async (_ctx, id) => (id === IMAGE.id ? IMAGE : null) },
-    networks: { validateRequests: async () => {} },
+    networks: {
+      validateRequests: async (_ctx, _requests, groups) => (groups.length === 0 ? [] : [SECURITY_GROUP]),
+      groupsOfServer: async () => [SECURITY_GROUP],
+    },
     hostCalls: {
       command: async () => ({ power_state: 'running' }),
       async query(_host, asked) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type ComputeApi, startComputeApi } from '../../../test/support/compute-api.ts'
+import { type ComputeApi, IMAGE, SECURITY_GROUP, startComputeApi } from '../../../test/support/compute-api.ts'
 import type { Server } from '../../cells/index.ts'
 
 let api: ComputeApi
@@ -41,6 +41,50 @@ describe('the ports of a server', () => {
     expect((await get(`/servers/${server.id}/os-interface`, undefined, 'stranger')).status).toBe(404)
     expect((await get(`/servers/${server.id}/os-interface/${server.id}`)).status).toBe(404)
     expect((await get(`/servers/${server.id}/os-interface`, undefined, 'nobody')).status).toBe(403)
+  })
+})
+
+describe('the security groups of a server', () => {
+  test('are shown with what they let in', async () => {
+    const { id, name, description, project_id } = SECURITY_GROUP
+    expect((await get(`/servers/${server.id}/os-security-groups`)).body).toEqual({
+      security_groups: [
+        {
+          id,
+          name,
+          description,
+          tenant_id: project_id,
+          rules: [
+            {
+              id: 'from-anywhere',
+              parent_group_id: id,
+              ip_protocol: 'tcp',
+              from_port: 22,
+              to_port: 22,
+              group: {},
+              ip_range: { cidr: '0.0.0.0/0' },
+            },
+            {
+              id: 'from-a-group',
+              parent_group_id: id,
+              ip_protocol: 'udp',
+              from_port: 1,
+              to_port: 65_535,
+              group: { name: 'db', tenant_id: project_id },
+              ip_range: {},
+            },
+          ],
+        },
+      ],
+    })
+    expect((await get(`/servers/${server.id}/os-security-groups`, undefined, 'stranger')).status).toBe(404)
+  })
+
+  test('are shown by name when they were asked for by id', async () => {
+    const security_groups = [{ name: SECURITY_GROUP.id }]
+    const body = { server: { name: 'x', flavorRef: '1', imageRef: IMAGE.id, security_groups } }
+    const created = await api.ask('POST', '/servers', { body })
+    expect(created.body.server.security_groups).toEqual([{ name: 'web' }])
   })
 })
 

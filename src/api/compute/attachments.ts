@@ -4,10 +4,11 @@ import { CountText, Many } from './fields.ts'
 import { queryShape, resource, route } from './route.ts'
 import { serverSubject } from './servers.ts'
 import { interfacesOf, interfaceView } from './views/interfaces.ts'
+import { securityGroupView } from './views/security-groups.ts'
 
 const VolumesQuery = queryShape('volume_attachments', { limit: Many(CountText), offset: Many(CountText) })
 
-/** What is attached to a server: its ports, and volumes, of which this cloud has none. */
+/** What is attached to a server: its ports with their security groups, and volumes, of which this cloud has none. */
 export function attachments(compute: Compute) {
   const subject = serverSubject(compute)
 
@@ -31,6 +32,15 @@ export function attachments(compute: Compute) {
         if (!found) throw notFound(`Instance ${server.id} does not have a port with id ${params.port_id!.slice(0, 64)}`)
         return { interfaceAttachment: as(interfaceView, found) }
       },
+    }),
+
+    route('GET', '/servers/:server_id/os-security-groups', {
+      policy: 'os_compute_api:os-security-groups:list',
+      subject,
+      ok: 200,
+      handle: async ({ subject, as }) => ({
+        security_groups: (await compute.servers.securityGroups(subject.located)).map((group) => as(securityGroupView, group)),
+      }),
     }),
 
     route('GET', '/servers/:server_id/os-volume_attachments', {

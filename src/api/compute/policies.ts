@@ -72,6 +72,7 @@ const RULES: readonly Entry[] = [
   ['os-server-groups:delete', 'member', 'Delete a server group.'],
   ['os-attach-interfaces:list', 'reader', "List a server's ports."],
   ['os-attach-interfaces:show', 'reader', "Show one of a server's ports."],
+  ['os-security-groups:list', 'reader', "List the security groups of a server's ports."],
   ['os-volumes-attachments:index', 'reader', "List a server's volumes."],
   ['os-migrations:index', 'manager', "List the migrations of a project's servers."],
   ['os-migrations:index:all_projects', 'admin', 'List the migrations of all servers.'],

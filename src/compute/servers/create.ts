@@ -61,19 +61,22 @@ export async function createServers(
   request: CreateServers,
 ): Promise<Server[]> {
   checkHints(request.hints)
-  const [flavor, image, publicKey, limits] = await Promise.all([
+  const [flavor, image, publicKey, limits, groups] = await Promise.all([
     flavorFor(ports, ctx, request),
     imageFor(ports, ctx, request.image_id),
     publicKeyFor(ports, ctx, request.key_name),
     ports.quotas.limitsOf(ctx.projectId),
-    checkPlace(ports, request),
     ports.networks.validateRequests(ctx, request.networks, request.security_groups),
+    checkPlace(ports, request),
   ])
   checkFits(flavor, image, request)
   if (limits.metadata_items >= 0 && Object.keys(request.metadata).length > limits.metadata_items) {
     throw new Problem('over_quota', `Maximum number of metadata items exceeds ${limits.metadata_items}`)
   }
-  const make = (count: number) => serversOf(ctx, request, { flavor, image, publicKey, count, now: ports.clock.now() })
+  // Without ports nobody has looked them up; they are shown as they were asked for.
+  const securityGroups = request.networks === 'none' ? request.security_groups.map((name) => ({ name })) : groups
+  const made = { flavor, image, publicKey, securityGroups, now: ports.clock.now() }
+  const make = (count: number) => serversOf(ctx, request, { ...made, count })
   return acceptAsManyAsFit(ports, ctx, request, { flavor, limits, make })
 }
 
@@ -196,6 +199,7 @@ interface Ingredients {
   readonly flavor: FlavorRow
   readonly image: ImageFacts
   readonly publicKey: string | null
+  readonly securityGroups: Server['security_groups']
   readonly count: number
   readonly now: number
 }
@@ -235,7 +239,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       public_key: made.publicKey,
       metadata: request.metadata,
       tags: request.tags,
-      security_groups: request.security_groups.map((group) => ({ name: group })),
+      security_groups: made.securityGroups,
       requested_networks: request.networks,
       vifs: [],
       availability_zone: request.availability_zone,

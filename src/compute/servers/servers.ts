@@ -2,6 +2,7 @@ import type { Located, MappedServer, Server, ServerQuery } from '../../cells/ind
 import { instanceName } from '../../conductor/index.ts'
 import { badRequest, conflict, isUuid, Problem, type RequestContext } from '../../kernel/index.ts'
 import type { HostStatus } from '../hosts/hosts.ts'
+import type { SecurityGroup } from '../ports.ts'
 import { createActionLog } from './actions.ts'
 import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
@@ -95,6 +96,9 @@ export function createServerUseCases(ports: ServerPorts) {
         input: { type },
         deadline_s: POWER_DEADLINE_S,
       }),
+
+    securityGroups: ({ server }: Located): Promise<readonly SecurityGroup[]> =>
+      ports.networks.groupsOfServer(server.id),
 
     /** @param lines from the end; null is all of it. @throws {Problem} conflict: it is on no host yet */
     async consoleOutput({ server }: Located, lines: number | null): Promise<string> {

@@ -66,15 +66,15 @@ export function namedNetwork(networks: readonly PortNetwork[], id: string): Port
   return network
 }
 
-/** The ids of security groups given by id or name. @throws {Problem} for a name that none or several have. */
-export function groupIds(found: readonly GroupName[], names: readonly string[]): string[] {
-  const ids = names.map((name) => {
+/** The security groups given by id or name, each once. @throws {Problem} for a name that none or several have. */
+export function chooseGroups(found: readonly GroupName[], names: readonly string[]): GroupName[] {
+  const chosen = names.map((name) => {
     const byId = found.find((group) => group.id === name)
-    if (byId) return byId.id
+    if (byId) return byId
     const [group, other] = found.filter((each) => each.name === name)
     if (!group) throw refusals.groupNotFound(name)
     if (other) throw refusals.ambiguousGroup(name)
-    return group.id
+    return group
   })
-  return [...new Set(ids)]
+  return [...new Set(chosen)]
 }

@@ -89,6 +89,51 @@ export async function groupsNamed(sql: GlobalSql, projectId: string, names: read
     order by created_at, id`
 }
 
+export interface SecurityGroupOfServer {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly project_id: string
+  readonly rules: readonly {
+    readonly id: string
+    readonly direction: 'ingress' | 'egress'
+    readonly ethertype: 'IPv4' | 'IPv6'
+    readonly protocol: string | null
+    readonly port_range_min: number | null
+    readonly port_range_max: number | null
+    readonly remote_ip_prefix: string | null
+    /** The group that traffic may come from. */
+    readonly remote_group: { readonly name: string; readonly project_id: string } | null
+  }[]
+}
+
+export async function groupsOfServer(sql: GlobalSql, serverId: string): Promise<SecurityGroupOfServer[]> {
+  return sql`
+    select id, name, description, project_id, (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'id', rules.id,
+          'direction', direction,
+          'ethertype', ethertype,
+          'protocol', protocol,
+          'port_range_min', port_range_min,
+          'port_range_max', port_range_max,
+          'remote_ip_prefix', remote_ip_prefix::text,
+          'remote_group', case when remote.id is not null
+            then jsonb_build_object('name', remote.name, 'project_id', remote.project_id) end
+        ) order by rules.created_at, direction, ethertype, rules.id
+      ), '[]')
+      from security_group_rules as rules left join security_groups as remote on remote.id = remote_group_id
+      where security_group_id = security_groups.id
+    ) as rules
+    from security_groups
+    where id in (
+      select security_group_id from port_security_groups join ports on ports.id = port_id
+      where device_id = ${serverId} and device_id <> ''
+    )
+    order by created_at, id`
+}
+
 export interface PortBinding {
   readonly port_id: string
   readonly server_id: string

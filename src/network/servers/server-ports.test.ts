@@ -198,6 +198,27 @@ describe('the ports of servers', () => {
     })
   })
 
+  test('tell their security groups, with the groups that these let in', async () => {
+    const { id } = await network('10.1.0.0/24')
+    const server = newId()
+    await allocate('auto', server)
+    const [group, ...others] = await networks.groupsOfServer(server)
+    expect([group?.name, group?.project_id, others]).toEqual(['default', project, []])
+    expect(group!.rules.filter(({ direction }) => direction === 'ingress')).toMatchObject(
+      ['IPv4', 'IPv6'].map((ethertype) => ({
+        ethertype,
+        protocol: null,
+        remote_ip_prefix: null,
+        remote_group: { name: 'default', project_id: project },
+      })),
+    )
+    expect(group!.rules.filter(({ direction }) => direction === 'egress')).toHaveLength(2)
+    expect(await networks.groupsOfServer(newId())).toEqual([])
+    const ctx = { projectId: project, isAdmin: false } as RequestContext
+    const meant = await networks.validateRequests(ctx, [{ network_id: id }], [group!.id])
+    expect(meant).toEqual([{ id: group!.id, name: 'default' }])
+  })
+
   test('are refused before a server is accepted, in Nova’s words', async () => {
     const ctx = { projectId: project, isAdmin: false } as RequestContext
     const check = (requests: NetworkRequests, groups: string[] = []) =>

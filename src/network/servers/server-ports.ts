@@ -7,9 +7,9 @@ import type { NewPort } from '../ports/insert.store.ts'
 import { anyAddresses, certainAddress } from '../ports/wanted-addresses.ts'
 import { DEFAULT_GROUP, ensureDefaultGroup } from '../security-groups/default-group.ts'
 import {
+  chooseGroups,
   chooseNetwork,
   givenPort,
-  groupIds,
   namedIds,
   namedNetwork,
   type NetworkRequest,
@@ -19,11 +19,14 @@ import {
 import {
   availableNetworks,
   bindPort,
+  type GroupName,
   groupsNamed,
+  groupsOfServer,
   moveBinding,
   networksById,
   portsById,
   releasePorts,
+  type SecurityGroupOfServer,
   vifsOf,
 } from './server-ports.store.ts'
 
@@ -51,8 +54,17 @@ export interface ServerPorts {
   releaseForServer(serverId: string): Promise<void>
   /** Says that the server's ports are on another host now. */
   bindHost(serverId: string, host: string): Promise<void>
-  /** Whether the requests of a create could be met now. @throws {Problem} with Nova's sentence where not. */
-  validateRequests(ctx: RequestContext, requests: NetworkRequests, securityGroups: readonly string[]): Promise<void>
+  /**
+   * Whether the requests of a create could be met now.
+   * @returns the security groups that were meant, if ports are to be made. @throws {Problem} with Nova's sentence
+   */
+  validateRequests(
+    ctx: RequestContext,
+    requests: NetworkRequests,
+    securityGroups: readonly string[],
+  ): Promise<readonly GroupName[]>
+  /** The groups of a server's ports, each with its rules. */
+  groupsOfServer(serverId: string): Promise<SecurityGroupOfServer[]>
 }
 
 /** Tries against others who give the same server its ports; the second time these are found. */
@@ -73,7 +85,7 @@ export function serverPorts(db: GlobalDb): ServerPorts {
       found.push({ id: await ensureDefaultGroup(db, projectId), name: DEFAULT_GROUP })
     }
     const wanted: readonly NetworkRequest[] = requests === 'auto' ? chooseNetwork(networks) : requests
-    return { networks, ports, wanted, groupIds: groupIds(found, names) }
+    return { networks, ports, wanted, groups: chooseGroups(found, names) }
   }
 
   async function add(input: AllocateInput, facts: Awaited<ReturnType<typeof lookUp>>, present: readonly Vif[]) {
@@ -103,7 +115,7 @@ export function serverPorts(db: GlobalDb): ServerPorts {
         binding_host: host,
         made_by_compute: true,
         request_index,
-        security_group_ids: facts.groupIds,
+        security_group_ids: facts.groups.map((group) => group.id),
         addresses: request.fixed_ip
           ? [certainAddress(request.fixed_ip, network.subnets)]
           : anyAddresses(network.subnets),
@@ -144,8 +156,8 @@ export function serverPorts(db: GlobalDb): ServerPorts {
     bindHost: (serverId, host) => moveBinding(db.sql, serverId, host),
 
     async validateRequests(ctx, requests, securityGroups) {
-      if (requests === 'none') return
-      const { networks, ports, wanted } = await lookUp(ctx.projectId, requests, securityGroups)
+      if (requests === 'none') return []
+      const { networks, ports, wanted, groups } = await lookUp(ctx.projectId, requests, securityGroups)
       const certain = wanted.flatMap((request) => {
         if (request.port_id !== undefined) {
           const port = ports.find((each) => each.id === request.port_id)
@@ -162,9 +174,12 @@ export function serverPorts(db: GlobalDb): ServerPorts {
         namedNetwork(networks, id)
         return request.fixed_ip ? [certainAddress(request.fixed_ip, network.subnets)] : []
       })
-      if (certain.length === 0) return
+      if (certain.length === 0) return groups
       const [taken] = await takenAddresses(db.sql, certain)
       if (taken) throw refusals.addressInUse(taken.ip_address, taken.device_id)
+      return groups
     },
+
+    groupsOfServer: (serverId) => groupsOfServer(db.sql, serverId),
   }
 }

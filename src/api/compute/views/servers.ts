@@ -21,7 +21,7 @@ export const serverCreated = defineView<{ server: Server; admin_password: string
     id: server.id,
     links: links.both(linkPath(server)),
     'OS-DCF:diskConfig': diskConfig(server),
-    security_groups: server.security_groups.length > 0 ? server.security_groups : [{ name: 'default' }],
+    security_groups: securityGroups(server),
     adminPass: admin_password,
   }),
 )
@@ -135,7 +135,7 @@ function full(
 const diskConfig = (server: Server): string => (server.auto_disk_config ? 'AUTO' : 'MANUAL')
 
 const securityGroups = (server: Server): unknown =>
-  server.security_groups.length > 0 ? server.security_groups : [{ name: 'default' }]
+  server.security_groups.length > 0 ? server.security_groups.map(({ name }) => ({ name })) : [{ name: 'default' }]
 
 /** An opaque name of the host: the same for all servers of a project there, of no use to anyone else. */
 export function hostId(projectId: string, host: string | null): string {
