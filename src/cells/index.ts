@@ -42,7 +42,7 @@ export {
   withdraw,
 } from './mappings.store.ts'
 export { type BuiltFrom, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
-export { findServer, hostsOfServers, insertServer, lockServer, markActive, serversOnHost, updateServer } from './servers.store.ts'
+export { findServer, hostsOfServers, insertServer, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,
   removeService,

@@ -53,6 +53,11 @@ export async function markActive(tx: CellTx, id: string): Promise<void> {
     where id = ${id} and num_nulls(deleted_at) = 1`
 }
 
+/** When the host sent a word on the guest that changes nothing: `updated_at` stays, which clients poll by. */
+export async function noteReport(tx: CellTx, id: string, sentAt: Date): Promise<void> {
+  await tx`update servers set power_reported_at = ${sentAt} where id = ${id} and num_nulls(deleted_at) = 1`
+}
+
 /** Live servers that should have a guest on `host`, for comparison with what really runs there. */
 export async function serversOnHost(db: CellDb, host: string): Promise<Pick<Server, 'id' | 'vm_state' | 'task_state' | 'power_state'>[]> {
   return db.sql`select id, vm_state, task_state, power_state from servers where host = ${host} and deleted_at is null`

@@ -1,4 +1,4 @@
-import { lockServer, POWER, type Server, updateServer, type VmState } from '../cells/index.ts'
+import { lockServer, noteReport, POWER, type Server, updateServer, type VmState } from '../cells/index.ts'
 import type { PowerState } from '../contracts/index.ts'
 import { newRequestId } from '../kernel/index.ts'
 import type { CellDb } from '../platform/db/index.ts'
@@ -41,7 +41,11 @@ export async function syncPower(cell: CellDb, report: PowerReport, log: Logger):
     const power_reported_at = new Date(report.sent_at)
     if (server.power_reported_at && server.power_reported_at >= power_reported_at) return null
     const reaction = REACTIONS[server.vm_state]?.[power] ?? 'nothing'
-    if (server.power_state === POWER[power] && reaction === 'nothing') return null
+    if (server.power_state === POWER[power] && reaction === 'nothing') {
+      // Noted all the same: an older word that comes after it must not be believed.
+      await noteReport(tx, id, power_reported_at)
+      return null
+    }
     log.info({ instance: id, vm_state: server.vm_state, power_state: power, reaction }, 'the guest changed its power state')
     await updateServer(tx, id, { power_state: POWER[power], power_reported_at, ...change(server, reaction) })
     if (reaction !== 'stop the guest') return null
