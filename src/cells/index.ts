@@ -41,7 +41,7 @@ export {
   settleInCell,
   withdraw,
 } from './mappings.store.ts'
-export { type BuiltFrom, type Fault, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
+export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
 export { findServer, hostsOfServers, insertServer, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,

@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { badRequest } from '../kernel/index.ts'
 import { type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
-import type { Server } from './server.ts'
+import { LISTED_COLUMNS, type ListedServer, type Server } from './server.ts'
 
 /** Columns a list may be sorted by; those of Nova that exist here. */
 export const SORT_KEYS = [
@@ -127,13 +127,13 @@ export async function listServersOf(
   db: GlobalDb | CellDb,
   table: 'servers' | 'accepted_servers',
   query: ServerQuery,
-): Promise<Server[]> {
+): Promise<ListedServer[]> {
   const { sql } = db
   const order = completeOrder(query.order)
   const where = [...conditions(sql, query), ...after(sql, order, query.after)]
   try {
-    return await sql<Server[]>`
-      select * from ${sql(table)}
+    return await sql<ListedServer[]>`
+      select ${sql(LISTED_COLUMNS)} from ${sql(table)}
       where ${joined(sql, where, sql`and`)}
       order by ${joined(sql, order.map((by) => orderTerm(sql, by)), sql`,`)}
       limit ${query.limit}`
@@ -248,7 +248,7 @@ function joined(sql: AnySql, terms: readonly Fragment[], by: Fragment): Fragment
 }
 
 /** The same order as the database's, for merging pages of several. */
-export function comparator(order: readonly Order[]): (left: Server, right: Server) => number {
+export function comparator(order: readonly Order[]): (left: ListedServer, right: ListedServer) => number {
   const complete = completeOrder(order)
   return (left, right) => {
     for (const { key, direction } of complete) {
@@ -268,13 +268,13 @@ function compareValues(left: Sortable, right: Sortable): number {
 }
 
 export interface ServerPage {
-  readonly servers: Server[]
+  readonly servers: ListedServer[]
   /** Cells whose servers are not among them, as they cannot be reached. */
   readonly unreachable: readonly string[]
 }
 
 /** One page out of the pages of every place a server may be. */
-export function mergePages(pages: readonly Server[][], query: Pick<ServerQuery, 'order' | 'limit'>): Server[] {
+export function mergePages(pages: readonly ListedServer[][], query: Pick<ServerQuery, 'order' | 'limit'>): ListedServer[] {
   const filled = pages.filter((page) => page.length > 0)
   if (filled.length <= 1) return filled[0] ?? []
   // A server that moves into its cell between the reads is in both: the cell's row is the later word.

@@ -44,8 +44,8 @@ export interface RequestedNetwork {
   readonly tag?: string
 }
 
-/** A row of a cell's `servers`, or of `accepted_servers` while no cell has it: the same columns. */
-export interface Server {
+/** A server as lists have it. */
+export interface ListedServer {
   readonly id: string
   /** Given by the cell; null before. */
   readonly number: number | null
@@ -63,12 +63,10 @@ export interface Server {
   readonly image_id: string | null
   readonly image: BuiltFrom | null
   readonly key_name: string | null
-  readonly public_key: string | null
   readonly metadata: Readonly<Record<string, string>>
   readonly tags: readonly string[]
   /** As they were called when the server was asked for; the id says which one is meant. */
   readonly security_groups: readonly { readonly id?: string; readonly name: string }[]
-  readonly requested_networks: readonly RequestedNetwork[] | 'auto' | 'none' | null
   readonly vifs: readonly Vif[]
   readonly availability_zone: string | null
   readonly host: string | null
@@ -86,13 +84,67 @@ export interface Server {
   readonly locked_by: 'owner' | 'admin' | null
   readonly locked_reason: string | null
   readonly fault: Fault | null
-  readonly explanation: unknown
   readonly generation: number
   readonly created_at: Date
   readonly updated_at: Date
   readonly launched_at: Date | null
   readonly terminated_at: Date | null
   readonly deleted_at: Date | null
+}
+
+/** A row of a cell's `servers`, or of `accepted_servers` while no cell has it: the same columns. */
+export interface Server extends ListedServer {
+  readonly public_key: string | null
+  readonly requested_networks: readonly RequestedNetwork[] | 'auto' | 'none' | null
+  /** How the scheduler came to its decision. */
+  readonly explanation: unknown
   /** When its host sent what `power_state` says, by the host's clock. */
   readonly power_reported_at: Date | null
 }
+
+/**
+ * What a list reads. JSON that nobody looks at there is left where it is: reading rows is most of what a long list costs.
+ */
+export const LISTED_COLUMNS = [
+  'id',
+  'number',
+  'project_id',
+  'user_id',
+  'name',
+  'description',
+  'hostname',
+  'vm_state',
+  'task_state',
+  'power_state',
+  'progress',
+  'flavor',
+  'flavor_id',
+  'image_id',
+  'image',
+  'key_name',
+  'metadata',
+  'tags',
+  'security_groups',
+  'vifs',
+  'availability_zone',
+  'host',
+  'node',
+  'reservation_id',
+  'launch_index',
+  'config_drive',
+  'user_data',
+  'access_ip_v4',
+  'access_ip_v6',
+  'auto_disk_config',
+  'root_device_name',
+  'trusted_image_certificates',
+  'locked_by',
+  'locked_reason',
+  'fault',
+  'generation',
+  'created_at',
+  'updated_at',
+  'launched_at',
+  'terminated_at',
+  'deleted_at',
+] as const satisfies readonly (keyof ListedServer)[]

@@ -1,4 +1,4 @@
-import type { Located, MappedServer, Server, ServerQuery } from '../../cells/index.ts'
+import type { ListedServer, Located, MappedServer, Server, ServerQuery } from '../../cells/index.ts'
 import { instanceName } from '../../conductor/index.ts'
 import { badRequest, conflict, isUuid, Problem, type RequestContext } from '../../kernel/index.ts'
 import type { HostStatus } from '../hosts/hosts.ts'
@@ -12,7 +12,7 @@ import { createUnreachable } from './unreachable.ts'
 
 /** A server with what follows from its row. */
 export interface ServerDetail {
-  readonly server: Server
+  readonly server: ListedServer
   /** What libvirt calls the guest; "" before the server has a cell. */
   readonly instance_name: string
   readonly zone: string
@@ -36,7 +36,7 @@ export function createServerUseCases(ports: ServerPorts) {
   const { cells, hosts } = ports
   const changes = createChanges(ports)
   const { find, alter, begin } = changes
-  async function details(servers: readonly Server[], withStatus: boolean): Promise<ServerDetail[]> {
+  async function details(servers: readonly ListedServer[], withStatus: boolean): Promise<ServerDetail[]> {
     const [zoneOf, statuses] = await Promise.all([hosts.zoneOf(), withStatus ? hosts.statuses() : null])
     return servers.map((server) => ({
       server,
@@ -75,7 +75,7 @@ export function createServerUseCases(ports: ServerPorts) {
       ctx: RequestContext,
       filter: ServerFilter,
       { marker, limit, partial }: { marker: string | null; limit: number; partial: boolean },
-    ): Promise<{ servers: Server[]; unreachable: MappedServer[] }> {
+    ): Promise<{ servers: ListedServer[]; unreachable: MappedServer[] }> {
       const after = marker === null ? null : await serverAtMarker(ctx, marker)
       const { servers, unreachable } = await cells.list({ ...filter, limit, after })
       // Their place in a sorted list is not known: they stand at the end of the first page.

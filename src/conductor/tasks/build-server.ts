@@ -89,7 +89,7 @@ async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<
 }
 
 /** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
-export function instanceName(template: string, server: Server): string {
+export function instanceName(template: string, server: Pick<Server, 'number'>): string {
   return template.replace(/%(0(\d+))?([dx])/, (_all, _flag, width: string | undefined, base: string) =>
     (server.number ?? 0).toString(base === 'x' ? 16 : 10).padStart(Number(width ?? 0), '0'),
   )

@@ -99,11 +99,11 @@ export const options = {
       help: 'postgresql://… of the cell database; unset starts the PostgreSQL that comes with Bunova.',
       aliases: ['sql_connection'],
     }),
-    max_pool_size: integer({ default: 8, min: 1, help: 'Connections to the cell database.' }),
+    max_pool_size: integer({ default: 5, min: 1, help: 'Connections to the cell database.' }),
   },
   api_database: {
     connection: text({ help: 'postgresql://… of the global database; unset takes [database] connection.' }),
-    max_pool_size: integer({ default: 8, min: 1, help: 'Connections to the global database.' }),
+    max_pool_size: integer({ default: 5, min: 1, help: 'Connections to the global database.' }),
   },
   quota: {
     instances: quota(10, 'Servers', 'quota_instances'),

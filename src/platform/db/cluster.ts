@@ -44,7 +44,7 @@ const SETTINGS: Record<string, string> = {
   unix_socket_permissions: '0700',
   // The working set of thousands of servers is a few MB; the page cache holds the rest.
   shared_buffers: '48MB',
-  // Every role in one process needs 18; psql and a second process during an upgrade fit, too.
+  // Every role in one process needs 12; psql and a second process during an upgrade fit, too.
   max_connections: '60',
   // No replica and no archive reads the log: shorter records, fewer background processes.
   wal_level: 'minimal',

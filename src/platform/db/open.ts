@@ -25,7 +25,8 @@ export interface Databases {
   close(): Promise<void>
 }
 
-const MAX_CONNECTIONS = 8
+/** Nova's `max_pool_size`. More of them cost switches of process and memory, and on a few cores gain nothing. */
+const MAX_CONNECTIONS = 5
 /** cell0 sees a statement when a build fails or such a server is looked at. */
 const CELL0_MAX_CONNECTIONS = 2
 const HEALTH_DEADLINE_MS = 2_000
