@@ -85,8 +85,8 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
   }
 
   async function effect(command: AgentCommand): Promise<CommandResult> {
-    const { command_id, server_id, generation, verb } = command
-    const line = { instance: server_id, command: command_id, generation, verb }
+    const { command_id, server_id, generation, verb, request_id } = command
+    const line = { request_id, instance: server_id, command: command_id, generation, verb }
     log.debug(line, `${verb} begins`)
     try {
       await perform(command)

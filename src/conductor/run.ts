@@ -154,7 +154,7 @@ export async function runTask(options: RunOptions): Promise<void> {
         options.signal.throwIfAborted()
         if (cancelled) throw new Cancelled('the server is being deleted')
         if (!step) throw new Error(`task ${task.kind} has no step ${progress.step}`)
-        if (await forward(step)) return
+        if (await forward(step)) return void log.info(`${kind.kind} done`)
       } catch (error) {
         if (error instanceof LeaseLost || isCrash(error)) throw error
         if (error instanceof Stopping) continue

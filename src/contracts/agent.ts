@@ -89,7 +89,13 @@ export const PowerState = T.Union([
 ])
 export type PowerState = Static<typeof PowerState>
 
-const common = { command_id: Uuid, server_id: Uuid, generation: T.Integer({ minimum: 0 }) }
+const common = {
+  command_id: Uuid,
+  server_id: Uuid,
+  generation: T.Integer({ minimum: 0 }),
+  /** Of the request that led to it, for the host's log. */
+  request_id: T.Optional(T.String({ maxLength: 64 })),
+}
 
 /** The commands a host obeys. Each is safe to send again: same `command_id`, same effect, same answer. */
 export const AgentCommand = T.Union([

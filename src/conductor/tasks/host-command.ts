@@ -6,7 +6,7 @@ import type { TaskContext } from '../task.ts'
 import type { TaskPorts } from './ports.ts'
 
 /** A command without what this module adds: whose it is, which it is, and how old. */
-export type Order = AgentCommand extends infer C ? (C extends AgentCommand ? Omit<C, 'command_id' | 'server_id' | 'generation'> : never) : never
+export type Order = AgentCommand extends infer C ? (C extends AgentCommand ? Omit<C, 'command_id' | 'server_id' | 'generation' | 'request_id'> : never) : never
 
 /**
  * Sends a command to the host that has the server. A task's commands carry the server's generation, what takes them
@@ -26,6 +26,7 @@ export function commandHost(
     command_id: context.commandId(options.undo ? `undo ${order.verb}` : order.verb),
     server_id: server.id,
     generation: server.generation + (options.undo ? 1 : 0),
+    request_id: context.request_id,
   } as AgentCommand
   return ports.hosts.command(server.host, command, options.deadline_s)
 }
