@@ -41,4 +41,4 @@ export function manualClock(start = 0): ManualClock {
 }
 
 /** Lets everything run that waits for nothing but its turn. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+export const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
