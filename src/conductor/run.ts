@@ -215,18 +215,20 @@ async function together(...works: (Promise<unknown> | undefined)[]): Promise<voi
 }
 
 /** Stops waiting at the deadline or when the signal aborts; the host finds out by the command that undoes this one. */
-function interruptible<T>(work: Promise<T>, deadline_s: number, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = (): void => reject(new Problem('internal', 'The compute host did not answer in time.'))
-    const aborted = (): void => reject(signal.reason instanceof Error ? signal.reason : new Cancelled('cancelled'))
-    const timer = setTimeout(late, deadline_s * 1000)
-    if (signal.aborted) aborted()
-    signal.addEventListener('abort', aborted, { once: true })
-    work.then(resolve, reject).finally(() => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
-    })
-  })
+async function interruptible<T>(work: Promise<T>, deadline_s: number, signal: AbortSignal): Promise<T> {
+  const { promise: givenUp, reject } = Promise.withResolvers<never>()
+  const late = (): void => reject(new Problem('internal', 'The compute host did not answer in time.'))
+  const aborted = (): void => reject(signal.reason)
+  // Cleared when the wait ends, which may be long before the work does: a process that stops must not wait for it.
+  const timer = setTimeout(late, deadline_s * 1000)
+  signal.addEventListener('abort', aborted, { once: true })
+  if (signal.aborted) aborted()
+  try {
+    return await Promise.race([work, givenUp])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', aborted)
+  }
 }
 
 /** A probe throws this to end a run as `kill -9` would: nothing more is written. */
