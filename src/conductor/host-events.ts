@@ -27,6 +27,8 @@ export interface HostEventOptions {
 const HEARTBEAT_BATCH_MS = 500
 const CONCURRENCY = 16
 const STRAY_DEADLINE_S = 60
+/** Strays treated at once; what is left over is in the next report of its host. */
+const MAX_STRAYS = 64
 /** Refused by no journal: it is for a guest whose server is gone, whatever generation that had. */
 const LAST_GENERATION = 2 ** 31 - 1
 
@@ -37,6 +39,7 @@ const LAST_GENERATION = 2 ** 31 - 1
 export function listenToHosts(options: HostEventOptions): Subscription {
   const { bus, global, cell, hosts, clock, log } = options
   const heartbeats = new Set<string>()
+  const strays = new Set<string>()
   let flush: ReturnType<typeof setTimeout> | undefined
 
   async function handle(event: HostEvent): Promise<void> {
@@ -84,8 +87,18 @@ export function listenToHosts(options: HostEventOptions): Subscription {
       if (placed.has(guest.server_id)) {
         const task = await syncPower(cell, { ...event, ...guest }, log)
         if (task) options.ring(cell.id, task)
-      } else await treatStray(event.host, guest.server_id)
+      } else startOnStray(event.host, guest.server_id)
     }
+  }
+
+  /** Not awaited: a host may take a minute for each, and the heartbeats of others would wait behind it. */
+  function startOnStray(host: string, serverId: string): void {
+    const stray = `${serverId} on ${host}`
+    if (strays.has(stray) || strays.size >= MAX_STRAYS) return
+    strays.add(stray)
+    treatStray(host, serverId)
+      .catch((error) => log.warn({ err: error, host, instance: serverId }, 'a stray guest is left to the next report'))
+      .finally(() => strays.delete(stray))
   }
 
   async function treatStray(host: string, serverId: string): Promise<void> {
