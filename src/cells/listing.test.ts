@@ -3,7 +3,7 @@ import { acceptedServer } from '../../test/support/cell.ts'
 import { type TestDatabases, testDatabases } from '../../test/support/database.ts'
 import type { CellDb } from '../platform/db/index.ts'
 import { comparator, EVERY_LIVE_SERVER, listServersOf, mergePages, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
-import type { Server } from './server.ts'
+import type { ListedServer, Server } from './server.ts'
 import { insertServer } from './servers.store.ts'
 
 let databases: TestDatabases
@@ -53,7 +53,7 @@ afterAll(() => databases.drop())
 const query = (changes: Partial<ServerQuery>): ServerQuery => ({ ...EVERY_LIVE_SERVER, limit: 1000, ...changes })
 
 /** One page over both cells. */
-async function list(asked: ServerQuery): Promise<Server[]> {
+async function list(asked: ServerQuery): Promise<ListedServer[]> {
   return mergePages(await Promise.all(cells.map((cell) => listServersOf(cell, 'servers', asked))), asked)
 }
 
@@ -62,11 +62,12 @@ async function pageThrough(order: readonly Order[], limit: number): Promise<stri
   const ids: string[] = []
   let after: Server | null = null
   for (;;) {
-    const page: Server[] = await list(query({ order, limit, after }))
+    const page: ListedServer[] = await list(query({ order, limit, after }))
     if (page.length === 0) return ids
     ids.push(...page.map((server) => server.id))
     expect(ids.length).toBeLessThanOrEqual(servers.length)
-    after = page.at(-1)!
+    const last = page.at(-1)!.id
+    after = servers.find((server) => server.id === last)!
   }
 }
 
