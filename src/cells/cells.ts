@@ -89,14 +89,19 @@ export function createCells(databases: Databases, log: Logger): Cells {
     find,
 
     async list(query) {
-      const { lists, unreachable } = await gather(
-        [
-          { name: 'accepted requests', read: () => listServersOf(global, 'accepted_servers', query) },
-          ...all.map((cell) => ({ name: cell.id, read: () => listServersOf(cell, 'servers', query) })),
-        ],
+      // One after the other: a server on its way from the one to the other is then in both, and never in neither.
+      const accepted = await gather(
+        [{ name: 'accepted requests', read: () => listServersOf(global, 'accepted_servers', query) }],
         leftOut,
       )
-      return { servers: mergePages(lists, query), unreachable }
+      const placed = await gather(
+        all.map((cell) => ({ name: cell.id, read: () => listServersOf(cell, 'servers', query) })),
+        leftOut,
+      )
+      return {
+        servers: mergePages([...accepted.lists, ...placed.lists], query),
+        unreachable: [...accepted.unreachable, ...placed.unreachable],
+      }
     },
 
     async gather(read) {
