@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { badRequest } from '../kernel/index.ts'
 import { type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
-import { LISTED_COLUMNS, type ListedServer, type Server } from './server.ts'
+import { LISTED_COLUMNS, type ListedServer } from './server.ts'
 
 /** Columns a list may be sorted by; those of Nova that exist here. */
 export const SORT_KEYS = [
@@ -33,7 +33,7 @@ export const SORT_KEYS = [
   'updated_at',
   'user_id',
   'vm_state',
-] as const satisfies readonly (keyof Server)[]
+] as const satisfies readonly (keyof ListedServer)[]
 export type SortKey = (typeof SORT_KEYS)[number]
 
 export const isSortKey = (text: string): text is SortKey => (SORT_KEYS as readonly string[]).includes(text)
@@ -44,7 +44,7 @@ export interface Order {
 }
 
 export type ExactFilter = Extract<
-  keyof Server,
+  keyof ListedServer,
   | 'id'
   | 'project_id'
   | 'user_id'
@@ -66,7 +66,7 @@ export type ExactFilter = Extract<
   | 'terminated_at'
 >
 export type PatternFilter = Extract<
-  keyof Server,
+  keyof ListedServer,
   'name' | 'description' | 'hostname' | 'key_name' | 'availability_zone' | 'access_ip_v4' | 'access_ip_v6' | 'root_device_name'
 >
 
@@ -103,7 +103,7 @@ export interface ServerQuery {
   readonly order: readonly Order[]
   readonly limit: number
   /** The last server of the page before. */
-  readonly after: Server | null
+  readonly after: ListedServer | null
 }
 
 export const NEWEST_FIRST: readonly Order[] = [{ key: 'created_at', direction: 'desc' }]
@@ -216,7 +216,7 @@ function column(sql: AnySql, key: SortKey): Fragment {
   return TEXT.has(key) ? sql`${sql(key)} collate "C"` : sql`${sql(key)}`
 }
 
-function after(sql: AnySql, order: readonly Order[], marker: Server | null): Fragment[] {
+function after(sql: AnySql, order: readonly Order[], marker: ListedServer | null): Fragment[] {
   if (!marker) return []
   const direction = order[0]?.direction
   if (order.every((by) => by.direction === direction && NEVER_NULL.has(by.key))) {
@@ -234,7 +234,7 @@ function after(sql: AnySql, order: readonly Order[], marker: Server | null): Fra
   return [sql`(${joined(sql, alternatives, sql`or`)})`]
 }
 
-function beyond(sql: AnySql, by: Order, marker: Server): Fragment {
+function beyond(sql: AnySql, by: Order, marker: ListedServer): Fragment {
   const value = marker[by.key] as string | null
   if (by.direction === 'asc') {
     return value === null ? sql`${sql(by.key)} is not null` : sql`${column(sql, by.key)} > ${value}`
