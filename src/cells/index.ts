@@ -14,7 +14,6 @@ export { isUnreachable } from './gather.ts'
 export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
 export {
-  EVERY_LIVE_SERVER,
   type ExactFilter,
   isSortKey,
   NEWEST_FIRST,

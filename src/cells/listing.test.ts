@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { acceptedServer } from '../../test/support/cell.ts'
 import { type TestDatabases, testDatabases } from '../../test/support/database.ts'
 import type { CellDb } from '../platform/db/index.ts'
-import { comparator, EVERY_LIVE_SERVER, listServersOf, mergePages, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
+import { comparator, listServersOf, mergePages, NEWEST_FIRST, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
 import type { ListedServer, Server } from './server.ts'
 import { insertServer } from './servers.store.ts'
 
@@ -49,6 +49,20 @@ beforeAll(async () => {
   }
 })
 afterAll(() => databases.drop())
+
+const EVERY_LIVE_SERVER: Omit<ServerQuery, 'limit'> = {
+  exact: {},
+  pattern: {},
+  status: null,
+  ip: null,
+  locked: null,
+  tags: { all: [], any: [], not_all: [], not_any: [] },
+  deleted: false,
+  changes_since: null,
+  changes_before: null,
+  order: NEWEST_FIRST,
+  after: null,
+}
 
 const query = (changes: Partial<ServerQuery>): ServerQuery => ({ ...EVERY_LIVE_SERVER, limit: 1000, ...changes })
 

@@ -108,20 +108,6 @@ export interface ServerQuery {
 
 export const NEWEST_FIRST: readonly Order[] = [{ key: 'created_at', direction: 'desc' }]
 
-export const EVERY_LIVE_SERVER: Omit<ServerQuery, 'limit'> = {
-  exact: {},
-  pattern: {},
-  status: null,
-  ip: null,
-  locked: null,
-  tags: { all: [], any: [], not_all: [], not_any: [] },
-  deleted: false,
-  changes_since: null,
-  changes_before: null,
-  order: NEWEST_FIRST,
-  after: null,
-}
-
 /** One page of one table. `accepted_servers` has the same columns, so one text serves both. */
 export async function listServersOf(
   db: GlobalDb | CellDb,

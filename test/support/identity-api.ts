@@ -5,7 +5,7 @@ import { serve } from '../../src/platform/http/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
 import { createPolicy } from '../../src/platform/policy/index.ts'
 import { quietLog, testDatabases } from './database.ts'
-import { testIdentity } from './identity.ts'
+import { DEMO_PASSWORD, testIdentity } from './identity.ts'
 
 export interface TestIdentityApi {
   readonly identity: Identity
@@ -74,4 +74,15 @@ export async function serveIdentity(log: Logger = quietLog): Promise<TestIdentit
       await databases.drop()
     },
   }
+}
+
+export const DEFAULT_DOMAIN = { id: 'default' }
+
+/** Asks the API for a token by password; whoever is not named is `demo`. */
+export function askForToken(
+  api: TestIdentityApi,
+  { user = 'demo', password = DEMO_PASSWORD, scope }: { user?: string; password?: string; scope?: unknown },
+): Promise<ApiAnswer> {
+  const identity = { methods: ['password'], password: { user: { name: user, domain: DEFAULT_DOMAIN, password } } }
+  return api.request('POST', '/v3/auth/tokens', { body: { auth: { identity, scope } } })
 }

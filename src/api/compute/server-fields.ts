@@ -1,5 +1,5 @@
 import { Type as T } from '@sinclair/typebox'
-import { Base64, Bool, Fqdn, Int, Ip, Many, Tag, Text, Uuid } from './fields.ts'
+import { Base64, Bool, Int, Ip, Many, Tag, Text, Uuid } from './fields.ts'
 import { closed } from './changes.ts'
 
 /** Parts of server requests of which the history has older forms too. */
@@ -79,8 +79,6 @@ export const SchedulerHints = T.Object({
   build_near_host_ip: T.Optional(Ip),
   cidr: T.Optional(T.String({ pattern: '^/[0-9a-f.:]+$' })),
 })
-
-export const TargetHost = Fqdn
 
 const SORT_KEYS = [
   'access_ip_v4',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ADMIN_PASSWORD, DEMO_PASSWORD, login, START_TIMEOUT_MS } from '../../../test/support/identity.ts'
-import { serveIdentity, type TestIdentityApi } from '../../../test/support/identity-api.ts'
+import { askForToken, serveIdentity, type TestIdentityApi } from '../../../test/support/identity-api.ts'
 
 let api: TestIdentityApi
 let admin: string
@@ -80,7 +80,7 @@ describe('a member', () => {
       api.request('POST', `/v3/users/${user.id}/password`, { body: { user: { original_password, password } } })
     expect((await change('wrong', 'two')).status).toBe(401)
     expect((await change('one', 'two')).status).toBe(204)
-    expect((await authenticate({ user: 'eve', password: 'two' })).status).toBe(201)
+    expect((await askForToken(api, { user: 'eve', password: 'two' })).status).toBe(201)
   })
 })
 
@@ -163,19 +163,6 @@ describe('an administrator', () => {
     }
   })
 })
-
-const DEFAULT = { id: 'default' }
-
-interface Login {
-  readonly user?: string
-  readonly password?: string
-  readonly scope?: unknown
-}
-
-function authenticate({ user = 'demo', password = DEMO_PASSWORD, scope }: Login) {
-  const identity = { methods: ['password'], password: { user: { name: user, domain: DEFAULT, password } } }
-  return api.request('POST', '/v3/auth/tokens', { body: { auth: { identity, scope } } })
-}
 
 function many(count: number, value: string): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, n) => [`key-${n}`, value]))

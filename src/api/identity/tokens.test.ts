@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { ADMIN_PASSWORD, DEMO_PASSWORD, login, START_TIMEOUT_MS } from '../../../test/support/identity.ts'
-import { serveIdentity, type TestIdentityApi } from '../../../test/support/identity-api.ts'
+import { askForToken, DEFAULT_DOMAIN, serveIdentity, type TestIdentityApi } from '../../../test/support/identity-api.ts'
 
 let api: TestIdentityApi
 let admin: string
@@ -20,7 +20,7 @@ const UNAUTHORIZED = {
 
 describe('a token', () => {
   test('comes with times to the microsecond and the catalog of its project', async () => {
-    const { status, headers, body } = await authenticate({ scope: { project: { name: 'demo', domain: DEFAULT } } })
+    const { status, headers, body } = await askForToken(api, { scope: { project: { name: 'demo', domain: DEFAULT_DOMAIN } } })
     expect(status).toBe(201)
     expect(api.identity.verify(headers.get('x-subject-token')!).user.name).toBe('demo')
     expect(body.token.expires_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000000Z$/)
@@ -35,7 +35,7 @@ describe('a token', () => {
 
   test('without scope has neither project nor roles nor catalog', async () => {
     for (const scope of ['unscoped', { unscoped: {} }]) {
-      const { body } = await authenticate({ scope })
+      const { body } = await askForToken(api, { scope })
       expect(Object.keys(body.token).toSorted()).toEqual(['audit_ids', 'expires_at', 'issued_at', 'methods', 'user'])
     }
   })
@@ -74,17 +74,17 @@ describe('a token', () => {
 describe('authentication refuses', () => {
   test.each([
     ['a wrong password', { password: 'wrong' }],
-    ['a foreign project', { scope: { project: { name: 'admin', domain: DEFAULT } } }],
+    ['a foreign project', { scope: { project: { name: 'admin', domain: DEFAULT_DOMAIN } } }],
     ['a foreign project by id', { scope: { project: { id: 'f'.repeat(32) } } }],
     ['the system', { scope: { system: { all: true } } }],
   ])('%s, with 401 and a word where to authenticate', async (_, input) => {
-    const { status, headers, body } = await authenticate(input)
+    const { status, headers, body } = await askForToken(api, input)
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toBe(`Keystone uri="${api.url}"`)
     expect(body).toEqual(UNAUTHORIZED)
   })
 
-  const user = { name: 'demo', domain: DEFAULT, password: DEMO_PASSWORD }
+  const user = { name: 'demo', domain: DEFAULT_DOMAIN, password: DEMO_PASSWORD }
   const withUser = (given: object) => ({ auth: { identity: { methods: ['password'], password: { user: given } } } })
   const malformed: [string, unknown][] = [
     ['nothing', ''],
@@ -100,7 +100,7 @@ describe('authentication refuses', () => {
     ['nobody', withUser({ password: DEMO_PASSWORD })],
     ['a null domain', withUser({ ...user, domain: null })],
     ['an empty scope', { auth: { ...withUser(user).auth, scope: {} } }],
-    ['two scopes', { auth: { ...withUser(user).auth, scope: { system: { all: true }, domain: DEFAULT } } }],
+    ['two scopes', { auth: { ...withUser(user).auth, scope: { system: { all: true }, domain: DEFAULT_DOMAIN } } }],
     ['half a system', { auth: { ...withUser(user).auth, scope: { system: { all: false } } } }],
     ['a scope in words', { auth: { ...withUser(user).auth, scope: 'everything' } }],
     ['depth', '{"auth":'.repeat(500)],
@@ -162,19 +162,6 @@ describe('who asks', () => {
     expect(() => api.authenticate({ request: new Request('http://x'), requestId: 'r' } as never)).toThrow()
   })
 })
-
-const DEFAULT = { id: 'default' }
-
-interface Login {
-  readonly user?: string
-  readonly password?: string
-  readonly scope?: unknown
-}
-
-function authenticate({ user = 'demo', password = DEMO_PASSWORD, scope }: Login) {
-  const identity = { methods: ['password'], password: { user: { name: user, domain: DEFAULT, password } } }
-  return api.request('POST', '/v3/auth/tokens', { body: { auth: { identity, scope } } })
-}
 
 /** Headers of a request about another token. */
 function about(token: string, subject: string) {
