@@ -84,6 +84,26 @@ export type SchedulerHints = Static<typeof SchedulerHints>
 /** The same for one decision: of other servers, the hosts they are on by now. */
 const PlanHints = T.Object({ different_host: T.Optional(HostNames), same_host: T.Optional(HostNames), ...hints })
 
+/** The policies of a server group; the soft ones are wishes, which weighers see to. */
+export const GroupPolicy = T.Union([
+  T.Literal('affinity'),
+  T.Literal('anti-affinity'),
+  T.Literal('soft-affinity'),
+  T.Literal('soft-anti-affinity'),
+])
+
+/** The group that a server is in, as it is when the decision is asked for. */
+export const PlanGroup = T.Object({
+  policy: GroupPolicy,
+  /** Of anti-affinity: so many members may share a host. */
+  max_server_per_host: T.Integer({ minimum: 1 }),
+  /** The hosts that have members, the server itself not counted. */
+  members: T.Array(T.Object({ host: T.String({ maxLength: 255 }), servers: T.Integer({ minimum: 1 }) }), {
+    maxItems: 10_000,
+  }),
+})
+export type PlanGroup = Static<typeof PlanGroup>
+
 /** One decision asked of the scheduler: everything it may depend on, beside the snapshot of hosts. */
 export const PlanRequest = T.Object({
   server_id: T.String({ maxLength: 64 }),
@@ -104,6 +124,7 @@ export const PlanRequest = T.Object({
     T.Array(T.Object({ host: T.String({ maxLength: 255 }), node: T.String({ maxLength: 255 }) }), { maxItems: 1000 }),
   ),
   hints: T.Optional(PlanHints),
+  group: T.Optional(PlanGroup),
   /** Hosts wanted back: the chosen one and alternates in the same cell (`[scheduler] max_attempts`). */
   count: T.Integer({ minimum: 1, maximum: 64 }),
   /** Decides ties and `host_subset_size`; the same snapshot, request and seed give the same plan. */
@@ -120,6 +141,8 @@ export const Rejection = T.Object({
    * explanation says `hosts`; the next is `2 of 5 are disabled`.
    */
   says: T.String(),
+  /** What the host that came nearest to passing has of a quantity, where the condition compares one. */
+  shortfall: T.Optional(T.Object({ quantity: T.String(), asked: T.Number(), nearest: T.Number() })),
 })
 export type Rejection = Static<typeof Rejection>
 
@@ -138,9 +161,31 @@ export type Candidate = Static<typeof Candidate>
 export const Explanation = T.Object({ hosts: T.Integer({ minimum: 0 }), rejections: T.Array(Rejection) })
 export type Explanation = Static<typeof Explanation>
 
+/** Hosts and reasons that are kept of one decision. */
+export const MAX_KEPT_ALTERNATES = 8
+export const MAX_KEPT_REJECTIONS = 64
+export const MAX_KEPT_ATTEMPTS = 16
+
+/** What is kept with a server of the decision that placed it, or could not: bounded, however large the cloud. */
+export const Decision = T.Object({
+  ...Explanation.properties,
+  /** ISO 8601, UTC. */
+  decided_at: T.String(),
+  /** Null where no host was left. */
+  chosen: T.Union([Candidate, T.Null()]),
+  /** Those next in line, best first. */
+  alternates: T.Array(Candidate, { maxItems: MAX_KEPT_ALTERNATES }),
+  /** Hosts that were chosen before and could not take the server, and why, in order. */
+  attempts: T.Array(T.Object({ host: T.String(), node: T.String(), reason: T.String() }), {
+    maxItems: MAX_KEPT_ATTEMPTS,
+  }),
+})
+export type Decision = Static<typeof Decision>
+
 /** Best host first; empty when none is left, and then `explanation` says why. */
 export const PlanResult = T.Object({ candidates: T.Array(Candidate), explanation: Explanation })
 export type PlanResult = Static<typeof PlanResult>
 
 export const planRequest = message('scheduler.plan-request', 1, PlanRequest)
 export const planResult = message('scheduler.plan-result', 1, PlanResult)
+export const decision = message('scheduler.decision', 1, Decision)

@@ -8,7 +8,14 @@ export function explain(plan: Plan): Explanation {
     hosts: plan.hosts,
     rejections: rejections.map(({ filter, condition, hosts, best }, index) => {
       const noun = index > 0 ? '' : plan.hosts === 1 ? ' host' : ' hosts'
-      return { filter, hosts, says: `${hosts} of ${plan.hosts}${noun} ${condition.says({ hosts, best })}` }
+      return {
+        filter,
+        hosts,
+        says: `${hosts} of ${plan.hosts}${noun} ${condition.says({ hosts, best })}`,
+        ...('quantity' in condition
+          ? { shortfall: { quantity: condition.quantity, asked: condition.amount, nearest: best } }
+          : {}),
+      }
     }),
   }
 }

@@ -26,6 +26,8 @@ export interface Fleet extends Snapshot {
   /** Counts this much as taken from a host beside what its row says; `NOTHING` takes it back. */
   take(slot: number, taken: Demand): void
   slotOf(cellId: string, hostId: number): number | undefined
+  /** All hosts, in the order of their slots. */
+  hosts(): Host[]
   /** Looks at every heartbeat: services change to down by the passing of time alone. */
   sweep(now: number): void
   /** Size of the WASM memory in use. */
@@ -254,6 +256,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
       writeQuantities(entry)
     },
     slotOf,
+    hosts: () => entries.filter((entry) => entry !== undefined),
     host: entryAt,
     quantity: (slot, quantity) => (memory.columns[columnOf(quantity)] as Int32Array)[slot] as number,
     sweep,

@@ -14,6 +14,7 @@ import {
 import { Candidate, type Instance, type Vif } from '../../contracts/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
+import { movedOn } from './decision.ts'
 import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -131,7 +132,14 @@ async function moveToAlternate(
     const place = await claim(tx, candidate.host_id, server.flavor)
     if (!place) continue
     await recordClaim(tx, server.id, candidate.host_id, server.flavor)
-    await updateServer(tx, server.id, { ...place, task_state: 'networking', vifs: [], generation: server.generation + 2 })
+    const tried = { host: server.host ?? '', node: server.node ?? '', reason: failure.message }
+    await updateServer(tx, server.id, {
+      ...place,
+      task_state: 'networking',
+      vifs: [],
+      generation: server.generation + 2,
+      explanation: movedOn(server.explanation, tried, candidate),
+    })
     context.afterCommit(() => ports.hostsChanged(cell.id, [...changed, candidate.host_id]))
     context.log.info({ from: server.host, to: place.host, reason: failure.message }, 'trying the next host')
     return { after_s: 0 }

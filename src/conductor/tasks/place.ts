@@ -12,6 +12,7 @@ import { type CellDb, isUniqueViolation } from '../../platform/db/index.ts'
 import type { TaskContext } from '../task.ts'
 import { insertTasks } from '../tasks.store.ts'
 import { BUILD_DEADLINE_S } from './build-server.ts'
+import { type Attempt, decisionOf } from './decision.ts'
 import type { TaskPorts } from './ports.ts'
 
 /** Who the server is built for, as the request's token named them. */
@@ -30,17 +31,19 @@ export async function placeOnHost(
   server: Server,
   plan: PlanResult,
   index: number,
+  attempts: readonly Attempt[] = [],
 ): Promise<boolean> {
   const candidate = plan.candidates[index] as Candidate
   const cell = ports.cells.get(candidate.cell_id)
   const alternates = plan.candidates.slice(index + 1).filter((other) => other.cell_id === candidate.cell_id)
   const task = newId()
+  const now = new Date()
   const placed: Server = {
     ...server,
     task_state: 'networking',
     generation: server.generation + 2,
-    explanation: { ...plan.explanation, chosen: candidate },
-    updated_at: new Date(),
+    explanation: decisionOf(plan, index, attempts, now),
+    updated_at: now,
   }
   const build = insertTasks(cell.sql, [
     {
@@ -72,6 +75,7 @@ export async function placeInCell0(
   server: Server,
   plan: PlanResult,
   message: string,
+  attempts: readonly Attempt[] = [],
 ): Promise<void> {
   const cell: CellDb = ports.cells.get(CELL0)
   const now = new Date()
@@ -82,7 +86,7 @@ export async function placeInCell0(
         vm_state: 'error',
         task_state: null,
         fault: { code: 500, message, created: now.toISOString() },
-        explanation: plan.explanation,
+        explanation: decisionOf(plan, null, attempts, now),
         updated_at: now,
       })
       await beginAction(tx, createAction(server, context))

@@ -7,6 +7,7 @@ import { sentence } from '../../scheduler/index.ts'
 import { step, type TaskContext, type TaskKind } from '../task.ts'
 import { cancelTasks, insertTask } from '../tasks.store.ts'
 import { DELETE_DEADLINE_S } from './delete-server.ts'
+import type { Attempt } from './decision.ts'
 import { type Owner, placeInCell0, placeOnHost } from './place.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -69,24 +70,26 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   const server = await findAccepted(ports.cells.global, context.subject)
   if (!server) return null
   const hints = await hintsFor(ports, server, context)
-  const retry: { host: string; node: string }[] = []
+  const attempts: Attempt[] = []
   let plan = NO_PLAN
   for (let round = 0; round < MAX_PLANS; round++) {
-    plan = await ports.planner.plan({ ...planRequest(ports, server, context, round), ...hints, retry })
+    plan = await ports.planner.plan({ ...planRequest(ports, server, context, round), ...hints, retry: attempts.map(placeOf) })
     if (plan.candidates.length === 0) break
     for (let index = 0; index < plan.candidates.length; index++) {
       const { cell_id, host, node } = plan.candidates[index]!
-      if (await placeOnHost(ports, context, server, plan, index)) return cell_id
-      retry.push({ host, node })
+      if (await placeOnHost(ports, context, server, plan, index, attempts)) return cell_id
+      attempts.push({ host, node, reason: 'It had no room left when it was claimed.' })
     }
   }
   const message =
     plan.candidates.length === 0
       ? sentence(plan.explanation)
       : 'No valid host was found: the chosen hosts were taken by other servers.'
-  await placeInCell0(ports, context, server, plan, message)
+  await placeInCell0(ports, context, server, plan, message, attempts)
   return CELL0
 }
+
+const placeOf = ({ host, node }: Attempt) => ({ host, node })
 
 /** Where the servers of the hints are is looked up when it is needed, and tells nothing of other projects. */
 async function hintsFor(ports: TaskPorts, server: Server, context: Context): Promise<Pick<PlanRequest, 'hints'>> {
