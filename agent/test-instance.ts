@@ -25,6 +25,15 @@ export function testInstance(overrides: Partial<Instance> = {}): Instance {
     },
     image: null,
     vifs: [],
+    reservation_id: 'r-00000001',
+    launch_index: 0,
+    availability_zone: 'nova',
+    metadata: {},
+    security_groups: ['default'],
+    key: null,
+    user_data: null,
+    config_drive: false,
+    personality: [],
     ...overrides,
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { testInstance } from '../agent/test-instance.ts'
 import { agentTopic, HOST_EVENTS } from '../src/contracts/index.ts'
 import { newId } from '../src/kernel/index.ts'
 import { startTestCell, TEST_FLAVOR, type TestCell, until } from './support/cell.ts'
@@ -109,10 +110,7 @@ describe('a cell', () => {
     await cell.settled()
     await cell.bus.call(agentTopic(name), {
       verb: 'spawn', command_id: newId(), server_id: stray, generation: 1,
-      instance: {
-        server_id: stray, instance_name: 'instance-stray', name: 'stray', hostname: 'stray', project_id: 'p', project_name: 'p',
-        user_id: 'u', user_name: 'u', created_at: new Date().toISOString(), flavor: TEST_FLAVOR, image: null, vifs: [],
-      },
+      instance: testInstance({ server_id: stray, instance_name: 'instance-stray' }),
     }, { deadline_s: 5 })
     expect((await driver.guests()).map((guest) => guest.server_id)).toContain(stray)
     await cell.bus.publish(HOST_EVENTS, { event: 'guests', host: name, sent_at: Date.now(), guests: await driver.guests() as never })

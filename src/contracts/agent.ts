@@ -61,6 +61,14 @@ export const Vif = T.Object({
 })
 export type Vif = Static<typeof Vif>
 
+/** The keypair that a server was asked for with. */
+export const GuestKey = T.Object({
+  name: T.String({ maxLength: 255 }),
+  type: T.Union([T.Literal('ssh'), T.Literal('x509')]),
+  public_key: T.String({ maxLength: 16_384 }),
+})
+export type GuestKey = Static<typeof GuestKey>
+
 /** All a host needs to make a server's guest; nothing in it may be taken for a path. */
 export const Instance = T.Object({
   server_id: Uuid,
@@ -76,6 +84,28 @@ export const Instance = T.Object({
   flavor: Flavor,
   image: T.Union([ImageSource, T.Null()]),
   vifs: T.Array(Vif, { maxItems: 64 }),
+  reservation_id: T.String({ maxLength: 255 }),
+  /** Its place among the servers of one request, from 0. */
+  launch_index: Count,
+  availability_zone: T.Union([T.String({ maxLength: 255 }), T.Null()]),
+  metadata: T.Record(T.String({ maxLength: 255 }), T.String({ maxLength: 255 })),
+  /** Names, for the guest to read. */
+  security_groups: T.Array(T.String({ maxLength: 255 }), { maxItems: 256 }),
+  key: T.Union([GuestKey, T.Null()]),
+  /** Base64, as the request had it. */
+  user_data: T.Union([T.String({ maxLength: 65_535 }), T.Null()]),
+  config_drive: T.Boolean(),
+  /** Shown to the guest on its config drive only. */
+  admin_password: T.Optional(T.String({ maxLength: 255 })),
+  /** Files that the guest finds on its config drive, as clients before 2.57 may ask for. */
+  personality: T.Array(
+    T.Object({
+      path: T.String({ maxLength: 255 }),
+      /** Base64. */
+      contents: T.String({ maxLength: 65_535 }),
+    }),
+    { maxItems: 32 },
+  ),
 })
 export type Instance = Static<typeof Instance>
 

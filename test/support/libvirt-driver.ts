@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { DriverUnderTest } from '../../agent/drivers/conformance.ts'
 import type { Driver } from '../../agent/drivers/driver.ts'
 import { createLibvirtDriver, type LibvirtDriverOptions } from '../../agent/drivers/libvirt/index.ts'
+import { testInstance } from '../../agent/test-instance.ts'
 import type { ImageSource, Instance } from '../../src/contracts/index.ts'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
 import { newId } from '../../src/kernel/index.ts'
@@ -70,30 +71,13 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
 
 /** The smallest instance, as `instance-<number in hex>`. */
 export function tinyInstance(number: number, image: ImageSource | null, overrides: Partial<Instance> = {}): Instance {
-  return {
-    server_id: newId(),
+  const instance = testInstance({
     instance_name: `instance-${number.toString(16).padStart(8, '0')}`,
     name: `tiny ${number} <&'">`,
     hostname: `tiny-${number}`,
-    project_id: 'a'.repeat(32),
-    project_name: 'demo',
-    user_id: 'b'.repeat(32),
-    user_name: 'demo',
-    created_at: '2026-01-02T03:04:05Z',
-    flavor: {
-      id: '42',
-      name: 'm1.nano',
-      vcpus: 1,
-      memory_mb: 16,
-      root_gb: 1,
-      ephemeral_gb: 0,
-      swap_mb: 0,
-      extra_specs: {},
-    },
     image,
-    vifs: [],
-    ...overrides,
-  }
+  })
+  return { ...instance, flavor: { ...instance.flavor, memory_mb: 16 }, ...overrides }
 }
 
 /** Each is refused, and for a reason of its own. */

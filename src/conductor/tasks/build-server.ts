@@ -11,11 +11,12 @@ import {
   type Server,
   updateServer,
 } from '../../cells/index.ts'
-import { Candidate, type Instance, type Vif } from '../../contracts/index.ts'
+import { Candidate, type Vif } from '../../contracts/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
 import { movedOn } from './decision.ts'
 import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
+import { instanceOf } from './instance.ts'
 import type { TaskPorts } from './ports.ts'
 
 export const BuildInput = T.Object({
@@ -71,29 +72,15 @@ function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
 /** @returns the host that the guest runs on. */
 async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<string | null> {
   const server = await serverOf(cell, context)
-  const instance: Instance = {
-    server_id: server.id,
-    instance_name: instanceName(ports.instance_name_template, server),
-    name: server.name,
-    hostname: server.hostname,
-    project_id: server.project_id,
+  const instance = instanceOf(server, {
+    name_template: ports.instance_name_template,
     project_name: context.input.project_name,
-    user_id: server.user_id,
     user_name: context.input.user_name,
-    created_at: server.created_at.toISOString(),
-    flavor: server.flavor,
     image: server.image_id ? await ports.images.imageSource(server.image_id) : null,
     vifs: context.output('network') as Vif[],
-  }
+  })
   await commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: SPAWN_DEADLINE_S })
   return server.host
-}
-
-/** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
-export function instanceName(template: string, server: Pick<Server, 'number'>): string {
-  return template.replace(/%(0(\d+))?([dx])/, (_all, _flag, width: string | undefined, base: string) =>
-    (server.number ?? 0).toString(base === 'x' ? 16 : 10).padStart(Number(width ?? 0), '0'),
-  )
 }
 
 async function finishBuild(ports: TaskPorts, cell: CellDb, tx: CellTx, context: Context, host: string): Promise<void> {

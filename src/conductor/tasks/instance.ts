@@ -1,0 +1,50 @@
+import type { Server } from '../../cells/index.ts'
+import type { GuestKey, ImageSource, Instance, Vif } from '../../contracts/index.ts'
+
+export interface InstanceParts {
+  /** `[DEFAULT] instance_name_template`. */
+  readonly name_template: string
+  readonly project_name: string
+  readonly user_name: string
+  readonly image: ImageSource | null
+  readonly vifs: readonly Vif[]
+}
+
+/** What a host is told of a server: all it needs to make the guest, and what the guest may know about itself. */
+export function instanceOf(server: Server, parts: InstanceParts): Instance {
+  return {
+    server_id: server.id,
+    instance_name: instanceName(parts.name_template, server),
+    name: server.name,
+    hostname: server.hostname,
+    project_id: server.project_id,
+    project_name: parts.project_name,
+    user_id: server.user_id,
+    user_name: parts.user_name,
+    created_at: server.created_at.toISOString(),
+    flavor: server.flavor,
+    image: parts.image,
+    vifs: [...parts.vifs],
+    reservation_id: server.reservation_id,
+    launch_index: server.launch_index,
+    availability_zone: server.availability_zone,
+    metadata: { ...server.metadata },
+    security_groups: server.security_groups.map(({ name }) => name),
+    key: keyOf(server),
+    user_data: server.user_data,
+    config_drive: server.config_drive,
+    personality: [],
+  }
+}
+
+function keyOf({ key_name, public_key }: Server): GuestKey | null {
+  if (key_name === null || public_key === null) return null
+  return { name: key_name, type: public_key.includes('BEGIN CERTIFICATE') ? 'x509' : 'ssh', public_key }
+}
+
+/** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
+export function instanceName(template: string, server: Pick<Server, 'number'>): string {
+  return template.replace(/%(0(\d+))?([dx])/, (_all, _flag, width: string | undefined, base: string) =>
+    (server.number ?? 0).toString(base === 'x' ? 16 : 10).padStart(Number(width ?? 0), '0'),
+  )
+}
