@@ -13,6 +13,7 @@ import { keypairs } from './keypairs.ts'
 import { migrations } from './migrations.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
+import { removed } from './removed.ts'
 import type { Resource } from './route.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
@@ -21,6 +22,7 @@ import { services } from './services.ts'
 import { tenantUsage } from './usage.ts'
 import { requestedVersion, versionHeaders } from './version.ts'
 import { versionRoutes } from './versions.ts'
+import { volumesBoot } from './volumes-boot.ts'
 
 export { computePolicies } from './policies.ts'
 
@@ -42,8 +44,10 @@ export interface ComputeFaceOptions {
 /** Every row of the API, for all that must agree about it. */
 export function computeResources({ compute, config }: Pick<ComputeFaceOptions, 'compute' | 'config'>): Resource[] {
   const maxLimit = config.max_limit
+  const ofServers = [servers(compute, { maxLimit, adminPassword: config.enable_instance_password })]
   return [
-    servers(compute, { maxLimit, adminPassword: config.enable_instance_password }),
+    ...ofServers,
+    volumesBoot(ofServers),
     serverParts(compute),
     attachments(compute),
     serverGroups(compute, { maxLimit }),
@@ -57,6 +61,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     migrations,
     tenantUsage(compute, { maxLimit }),
     extensions,
+    removed,
   ]
 }
 

@@ -11,6 +11,7 @@ const PERSONAS = {
   manager: { check: 'rule:project_manager_or_admin', deprecated_check: 'rule:admin_api' },
   member: { check: 'rule:project_member_or_admin', deprecated_check: 'rule:admin_or_owner' },
   reader: { check: 'rule:project_reader_or_admin', deprecated_check: 'rule:admin_or_owner' },
+  service: { check: 'rule:service_or_admin', deprecated_check: 'rule:admin_api' },
   any: { check: '@' },
   admin_or_self: { check: 'rule:context_is_admin or user_id:%(user_id)s' },
 } as const
@@ -47,6 +48,7 @@ const RULES: readonly Entry[] = [
   ['servers:show:host_status', 'admin', 'Show a server with the state of its host.'],
   ['servers:create', 'member', 'Create a server.'],
   ['servers:create:forced_host', 'admin', 'Create a server on a given host, past the filters.'],
+  ['servers:create:attach_volume', 'member', 'Create a server with given volumes.'],
   ['servers:create:trusted_certs', 'member', 'Create a server from an image signed by given certificates.'],
   ['servers:create:attach_network', 'member', 'Create a server with given networks or ports.'],
   ['servers:create:zero_disk_flavor', 'admin', 'Boot an image with a flavor that has no disk size.'],

@@ -106,7 +106,7 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     name: server.name,
     description: req.does('description-is-its-own') ? (server.description ?? null) : server.name,
     flavor_id: lastSegment(String(server.flavorRef)),
-    image_id: imageOf(server),
+    image_id: imageOf(req, server),
     key_name: server.key_name ?? null,
     metadata: server.metadata ?? {},
     tags: [...new Set(server.tags ?? [])],
@@ -165,8 +165,9 @@ function certificatesOf(req: Asked, server: Wanted): CreateServers['trusted_imag
   return ids
 }
 
-function imageOf(server: Wanted): string {
+function imageOf(req: Asked, server: Wanted): string {
   const devices = server.block_device_mapping_v2 ?? []
+  if (devices.length > 0 || server.block_device_mapping?.length) req.must('os_compute_api:servers:create:attach_volume')
   if (server.block_device_mapping?.length && devices.length > 0) {
     throw badRequest('Using different block_device_mapping syntaxes is not allowed in the same request.')
   }
