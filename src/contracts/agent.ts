@@ -201,6 +201,8 @@ export const HostEvent = T.Union([
     event: T.Literal('guests'),
     guests: T.Array(T.Object({ server_id: Uuid, power_state: PowerState }), { maxItems: 10_000 }),
   }),
+  /** The host asks how its network has to be (`HostNetworks`); at start, and now and then. */
+  T.Object({ ...from, event: T.Literal('networks_wanted') }),
   T.Object({ ...from, event: T.Literal('goodbye') }),
 ])
 export type HostEvent = Static<typeof HostEvent>
