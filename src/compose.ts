@@ -114,7 +114,11 @@ interface ControlPlane {
 async function startControlPlane(parts: Parts, later: Later): Promise<ControlPlane> {
   const { config, roles, logs, bus, databases } = parts
   const cells = createCells(databases, logs.role('nova-conductor'))
-  const networks = createNetworks({ db: databases.global, log: logs.role('nova-network') })
+  const networks = createNetworks({
+    db: databases.global,
+    externalCidr: config.bunova.external_network_cidr || null,
+    log: logs.role('nova-network'),
+  })
   const scheduler = roles.has('scheduler') ? await startScheduler(parts, cells, later) : null
   const api = roles.has('api') ? await startApi(parts, cells, networks, later) : null
   if (roles.has('conductor')) {

@@ -52,7 +52,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
   const bus = createMemoryBus({ log: quietLog })
   const cells = createCells(databases, quietLog)
   const cell = cells.get('cell1')
-  const networks = createNetworks({ db: databases.global, log: quietLog })
+  const networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
   await networks.bootstrap()
   const scheduler: Scheduler = createScheduler({
     config: {

@@ -60,7 +60,7 @@ describe('the network API', () => {
 
   beforeAll(async () => {
     databases = await testDatabases()
-    networks = createNetworks({ db: databases.global, log: quietLog })
+    networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
     const policy = createPolicy({ defaults: networkPolicy, log: quietLog })
     server = await serve({
       faces: [networkFace({ networks, authenticate, policy })],

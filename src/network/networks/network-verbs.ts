@@ -32,6 +32,7 @@ const DEFAULTS: NetworkFields = {
   shared: false,
   external: false,
   mtu: 1500,
+  port_security_enabled: true,
 }
 
 export function networkVerbs({ sql }: GlobalDb): NetworkVerbs {

@@ -10,13 +10,18 @@ export interface Network {
   readonly shared: boolean
   readonly external: boolean
   readonly mtu: number
+  readonly port_security_enabled: boolean
   readonly subnets: readonly string[]
+  readonly tags: readonly string[]
   readonly created_at: Date
   readonly updated_at: Date
   readonly revision: number
 }
 
-export type NetworkFields = Pick<Network, 'name' | 'description' | 'admin_state_up' | 'shared' | 'external' | 'mtu'>
+export type NetworkFields = Pick<
+  Network,
+  'name' | 'description' | 'admin_state_up' | 'shared' | 'external' | 'mtu' | 'port_security_enabled'
+>
 export type NewNetwork = NetworkFields & Pick<Network, 'id' | 'project_id'>
 
 const COLUMNS: Columns = {

@@ -16,15 +16,20 @@ import { insertPorts, type NewPort } from './insert.store.ts'
 const ATTEMPTS = 50
 
 /**
- * Makes ports, all or none, choosing free addresses. Not inside a transaction: it tries again after a conflict.
+ * Makes ports, all or none, choosing free addresses. Not inside a transaction: it tries again after a conflict. What is
+ * to happen together with them, `insert` does in a transaction of its own.
  * @throws {Problem} conflict IpAddressInUse, MacAddressInUse or IpAddressGenerationFailure, and not_found for a
  * network, subnet or security group that was deleted meanwhile.
  */
-export async function addPorts(sql: GlobalSql, ports: readonly NewPort[]): Promise<void> {
+export async function addPorts(
+  sql: GlobalSql,
+  ports: readonly NewPort[],
+  insert: () => Promise<void> = () => insertPorts(sql, ports),
+): Promise<void> {
   const network = ports[0]?.network_id ?? ''
   for (let attempt = 1; ; attempt++) {
     try {
-      return await insertPorts(sql, ports)
+      return await insert()
     } catch (error) {
       const problem = (await takenProblem(sql, error, ports)) ?? finalProblem(error, ports)
       if (problem) throw problem

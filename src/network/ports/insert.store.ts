@@ -1,5 +1,6 @@
 import type { GlobalSql } from '../../platform/db/index.ts'
 import type { SubnetAddress } from './addresses.store.ts'
+import type { AddressPair, DhcpOption } from './ports.store.ts'
 import { type Pool, randomAddress, randomMac } from '../addresses.ts'
 
 /** A port to make, with its addresses and security groups. */
@@ -19,6 +20,9 @@ export interface NewPort {
   readonly made_by_compute: boolean
   /** Not null for a port of a server: a device has one port of each index, and making it again makes none. */
   readonly request_index: number | null
+  readonly port_security_enabled: boolean
+  readonly allowed_address_pairs: readonly AddressPair[]
+  readonly extra_dhcp_opts: readonly DhcpOption[]
   readonly security_group_ids: readonly string[]
   readonly addresses: readonly WantedAddress[]
 }
@@ -44,15 +48,18 @@ export async function insertPorts(sql: GlobalSql, ports: readonly NewPort[]): Pr
     with made as (
       insert into ports (
         id, network_id, project_id, name, description, admin_state_up, mac_address, status,
-        device_id, device_owner, binding_host, made_by_compute, request_index
+        device_id, device_owner, binding_host, made_by_compute, request_index, port_security_enabled,
+        allowed_address_pairs, extra_dhcp_opts
       )
       select
         id, network_id, project_id, name, description, admin_state_up, mac_address, status,
-        device_id, device_owner, binding_host, made_by_compute, request_index
+        device_id, device_owner, binding_host, made_by_compute, request_index, port_security_enabled,
+        allowed_address_pairs, extra_dhcp_opts
       from jsonb_to_recordset(${sql.json(rows)}) as wanted (
         id uuid, network_id uuid, project_id text, name text, description text, admin_state_up boolean,
         mac_address macaddr, status text, device_id text, device_owner text, binding_host text,
-        made_by_compute boolean, request_index integer
+        made_by_compute boolean, request_index integer, port_security_enabled boolean,
+        allowed_address_pairs jsonb, extra_dhcp_opts jsonb
       )
       on conflict (device_id, request_index) where device_id <> '' do nothing
       returning id
@@ -107,3 +114,21 @@ function choicesOf(port_id: string, slot: number, address: WantedAddress): Choic
     begin_at: randomAddress(pool),
   }))
 }
+
+/** What a port has that nobody asked anything special of. */
+export const PLAIN_PORT = {
+  name: '',
+  description: '',
+  admin_state_up: true,
+  mac_address: null,
+  status: 'DOWN',
+  device_id: '',
+  device_owner: '',
+  binding_host: '',
+  made_by_compute: false,
+  request_index: null,
+  port_security_enabled: true,
+  allowed_address_pairs: [],
+  extra_dhcp_opts: [],
+  security_group_ids: [],
+} as const satisfies Omit<NewPort, 'id' | 'network_id' | 'project_id' | 'addresses'>

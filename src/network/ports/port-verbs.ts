@@ -1,13 +1,15 @@
 import { isUuid, newId } from '../../kernel/index.ts'
 import { type GlobalDb, isForeignKeyViolation } from '../../platform/db/index.ts'
-import { networkNotFound, portNotFound, securityGroupNotFound, subnetNotFound } from '../failures.ts'
+import { failure, networkNotFound, portNotFound, securityGroupNotFound } from '../failures.ts'
 import type { Listing, Page, Viewer } from '../listing.ts'
 import { ensureDefaultGroup } from '../security-groups/default-group.ts'
 import { visibleGroups } from '../security-groups/security-groups.store.ts'
 import { networksById, type PortNetwork } from '../servers/server-ports.store.ts'
 import { addPorts } from './add-ports.ts'
 import { changeAddresses } from './change-addresses.ts'
-import type { NewPort, WantedAddress } from './insert.store.ts'
+import { type NewPort, PLAIN_PORT } from './insert.store.ts'
+import { checkedPairs, checkPortSecurity } from './port-security.ts'
+import { FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE } from './owners.ts'
 import {
   type AddressFilter,
   deletePort,
@@ -19,13 +21,7 @@ import {
   touchPort,
   updatePort,
 } from './ports.store.ts'
-import { anyAddresses, anyAddressOf, certainAddress } from './wanted-addresses.ts'
-
-/** An address as a request names it: by itself, by its subnet, or both. */
-export interface FixedIp {
-  readonly subnet_id?: string
-  readonly ip_address?: string
-}
+import { anyAddresses, type FixedIp, wantedAddresses } from './wanted-addresses.ts'
 
 export interface WantedPort extends Partial<PortFields> {
   readonly network_id: string
@@ -78,23 +74,21 @@ export function portVerbs(db: GlobalDb): PortVerbs {
   async function newPort(viewer: Viewer, wanted: WantedPort): Promise<NewPort> {
     const { fixed_ips, security_groups, ...fields } = wanted
     const on = await network(viewer, wanted.network_id)
+    const { port_security_enabled = on.port_security_enabled } = fields
+    const allowed_address_pairs = checkedPairs(fields.allowed_address_pairs ?? [])
+    checkPortSecurity({ port_security_enabled, security_groups: security_groups ?? [], allowed_address_pairs })
     return {
-      name: '',
-      description: '',
-      admin_state_up: true,
-      device_id: '',
-      device_owner: '',
-      binding_host: '',
-      mac_address: null,
+      ...PLAIN_PORT,
       ...fields,
       id: newId(),
-      status: 'DOWN',
-      made_by_compute: false,
-      request_index: null,
+      port_security_enabled,
+      allowed_address_pairs,
       security_group_ids: security_groups
         ? await checkGroups(viewer, security_groups)
-        : [await ensureDefaultGroup(db, wanted.project_id)],
-      addresses: fixed_ips ? wantedAddresses(on, fixed_ips) : anyAddresses(on.subnets),
+        : port_security_enabled
+          ? [await ensureDefaultGroup(db, wanted.project_id)]
+          : [],
+      addresses: fixed_ips ? wantedAddresses(on.subnets, fixed_ips) : anyAddresses(on.subnets),
     }
   }
 
@@ -106,11 +100,17 @@ export function portVerbs(db: GlobalDb): PortVerbs {
       await addPorts(sql, ports)
       return Promise.all(ports.map(({ id }) => show({ ...viewer, all: true }, id)))
     },
-    async update(viewer, id, { fixed_ips, security_groups, ...fields }) {
+    async update(viewer, id, { fixed_ips, security_groups, ...changes }) {
       const port = await show(viewer, id)
+      if (changes.device_id !== undefined || changes.device_owner !== undefined) refuseServicePort(port)
+      const fields = {
+        ...changes,
+        ...(changes.allowed_address_pairs && { allowed_address_pairs: checkedPairs(changes.allowed_address_pairs) }),
+      }
       const addresses =
-        fixed_ips && wantedAddresses(await network({ ...viewer, all: true }, port.network_id), fixed_ips)
+        fixed_ips && wantedAddresses((await network({ ...viewer, all: true }, port.network_id)).subnets, fixed_ips)
       const groups = security_groups && (await checkGroups(viewer, security_groups))
+      checkPortSecurity({ ...port, ...fields, ...(groups && { security_groups: groups }) })
       try {
         await db.transaction(async (tx) => {
           if (Object.keys(fields).length > 0) await updatePort(tx, id, fields)
@@ -125,18 +125,20 @@ export function portVerbs(db: GlobalDb): PortVerbs {
       return show(viewer, id)
     },
     async remove(viewer, id) {
-      await show(viewer, id)
+      refuseServicePort(await show(viewer, id))
       await deletePort(sql, id)
     },
   }
 }
 
-/** @throws {Problem} for a subnet of another network, or an address that no subnet of this one has. */
-function wantedAddresses(network: PortNetwork, fixedIps: readonly FixedIp[]): WantedAddress[] {
-  return fixedIps.map(({ subnet_id, ip_address }) => {
-    const subnets = subnet_id === undefined ? network.subnets : network.subnets.filter(({ id }) => id === subnet_id)
-    if (subnet_id !== undefined && subnets.length === 0) throw subnetNotFound(subnet_id)
-    if (ip_address === undefined) return anyAddressOf(subnets)
-    return certainAddress(ip_address, subnets)
-  })
+const SERVICE_OWNERS = [ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP]
+
+/** What routers and floating addresses stand on is theirs. @throws {Problem} conflict */
+function refuseServicePort({ id, device_owner }: Port): void {
+  if (!SERVICE_OWNERS.includes(device_owner)) return
+  throw failure(
+    'conflict',
+    'ServicePortInUse',
+    `Port ${id} cannot be deleted directly via the port API: has device owner ${device_owner}.`,
+  )
 }

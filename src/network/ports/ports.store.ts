@@ -2,6 +2,10 @@ import type { GlobalSql, GlobalTx } from '../../platform/db/index.ts'
 import { type Columns, type Listing, type Page, page, type Viewer } from '../listing.ts'
 import type { SubnetAddress } from './addresses.store.ts'
 
+/** What a port may send from beside its own addresses: an address or a network, by its own MAC when null. */
+export type AddressPair = { readonly ip_address: string; readonly mac_address: string | null }
+export type DhcpOption = { readonly opt_name: string; readonly opt_value: string; readonly ip_version: 4 | 6 }
+
 export interface Port {
   readonly id: string
   readonly network_id: string
@@ -16,6 +20,10 @@ export interface Port {
   readonly binding_host: string
   readonly fixed_ips: readonly SubnetAddress[]
   readonly security_groups: readonly string[]
+  readonly port_security_enabled: boolean
+  readonly allowed_address_pairs: readonly AddressPair[]
+  readonly extra_dhcp_opts: readonly DhcpOption[]
+  readonly tags: readonly string[]
   readonly created_at: Date
   readonly updated_at: Date
   readonly revision: number
@@ -23,7 +31,15 @@ export interface Port {
 
 export type PortFields = Pick<
   Port,
-  'name' | 'description' | 'admin_state_up' | 'device_id' | 'device_owner' | 'binding_host'
+  | 'name'
+  | 'description'
+  | 'admin_state_up'
+  | 'device_id'
+  | 'device_owner'
+  | 'binding_host'
+  | 'port_security_enabled'
+  | 'allowed_address_pairs'
+  | 'extra_dhcp_opts'
 >
 
 const COLUMNS: Columns = {
@@ -50,7 +66,8 @@ export interface AddressFilter {
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`
   select
     id, network_id, name, description, project_id, mac_address::text as mac_address, admin_state_up, status, device_id,
-    device_owner, binding_host, created_at, updated_at, revision,
+    device_owner, binding_host, port_security_enabled, allowed_address_pairs, extra_dhcp_opts, tags, created_at,
+    updated_at, revision,
     (
       select coalesce(
         jsonb_agg(jsonb_build_object('subnet_id', subnet_id, 'ip_address', host(ip_address)) order by ip_address), '[]'
@@ -92,7 +109,12 @@ export async function showPort(sql: GlobalSql, viewer: Viewer, id: string): Prom
 export async function updatePort(sql: GlobalSql, id: string, changes: Partial<PortFields>): Promise<void> {
   // Given to another device, it has no place among those that compute was asked for.
   const place = changes.device_id === undefined ? {} : { request_index: null }
-  await sql`update ports set ${sql({ ...changes, ...place })} where id = ${id}`
+  const { allowed_address_pairs: pairs, extra_dhcp_opts: options, ...rest } = changes
+  const lists = {
+    ...(pairs && { allowed_address_pairs: sql.json([...pairs]) }),
+    ...(options && { extra_dhcp_opts: sql.json([...options]) }),
+  }
+  await sql`update ports set ${sql({ ...rest, ...lists, ...place })} where id = ${id}`
 }
 
 export async function touchPort(sql: GlobalSql, id: string): Promise<void> {

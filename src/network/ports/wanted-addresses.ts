@@ -1,7 +1,13 @@
 import { contains, formatAddress, type Pool, parseAddress, parseCidr, poolSize } from '../addresses.ts'
-import { invalidAddress } from '../failures.ts'
+import { invalidAddress, subnetNotFound } from '../failures.ts'
 import type { SubnetAddress } from './addresses.store.ts'
 import type { WantedAddress } from './insert.store.ts'
+
+/** An address as a request names it: by itself, by its subnet, or both. */
+export interface FixedIp {
+  readonly subnet_id?: string
+  readonly ip_address?: string
+}
 
 /** A subnet as much of it as an address needs. */
 export interface AddressSubnet {
@@ -41,4 +47,17 @@ export function certainAddress(text: string, subnets: readonly AddressSubnet[]):
   const ip_address = formatAddress(address)
   if (ip_address === subnet.gateway_ip) throw invalidAddress(text)
   return { subnet_id: subnet.id, ip_address }
+}
+
+/**
+ * What `fixedIps` ask for of a network with `subnets`.
+ * @throws {Problem} for a subnet of another network, or an address that no subnet of this one has.
+ */
+export function wantedAddresses(subnets: readonly AddressSubnet[], fixedIps: readonly FixedIp[]): WantedAddress[] {
+  return fixedIps.map(({ subnet_id, ip_address }) => {
+    const candidates = subnet_id === undefined ? subnets : subnets.filter(({ id }) => id === subnet_id)
+    if (subnet_id !== undefined && candidates.length === 0) throw subnetNotFound(subnet_id)
+    if (ip_address === undefined) return anyAddressOf(candidates)
+    return certainAddress(ip_address, candidates)
+  })
 }

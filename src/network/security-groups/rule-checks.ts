@@ -42,7 +42,8 @@ export function checkedRule(rule: RuleFields): RuleFields {
   return { ...rule, remote_ip_prefix: rule.remote_ip_prefix && checkedPrefix(rule.remote_ip_prefix, rule.ethertype) }
 }
 
-function protocolNumber(protocol: string | null): number | undefined {
+/** IANA's number of a protocol given by name or number; undefined for any. @throws {Problem} bad_request */
+export function protocolNumber(protocol: string | null): number | undefined {
   if (protocol === null) return undefined
   const number = /^\d{1,3}$/.test(protocol) ? Number(protocol) : PROTOCOLS[protocol]
   if (number === undefined || number > 255) {

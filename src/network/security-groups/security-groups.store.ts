@@ -6,6 +6,7 @@ export interface SecurityGroup {
   readonly name: string
   readonly description: string
   readonly project_id: string
+  readonly tags: readonly string[]
   readonly created_at: Date
   readonly updated_at: Date
   readonly revision: number

@@ -8,6 +8,7 @@ export interface PortNetwork {
   readonly project_id: string
   readonly shared: boolean
   readonly external: boolean
+  readonly port_security_enabled: boolean
   readonly subnets: readonly AddressSubnet[]
 }
 
@@ -59,7 +60,7 @@ export async function networksById(sql: GlobalSql, ids: readonly string[]): Prom
 
 function selectNetworks(sql: GlobalSql) {
   return sql`
-    select id, project_id, shared, external, (
+    select id, project_id, shared, external, port_security_enabled, (
       select coalesce(jsonb_agg(
         jsonb_build_object(
           'id', id,

@@ -12,7 +12,7 @@ describe('the ports of servers', () => {
 
   beforeAll(async () => {
     databases = await testDatabases()
-    networks = createNetworks({ db: databases.global, log: quietLog })
+    networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
   })
   afterAll(() => databases.drop())
   beforeEach(() => {

@@ -3,7 +3,7 @@ import { conflict, newId, type RequestContext } from '../../kernel/index.ts'
 import type { GlobalDb } from '../../platform/db/index.ts'
 import { addPorts } from '../ports/add-ports.ts'
 import { takenAddresses } from '../ports/addresses.store.ts'
-import type { NewPort } from '../ports/insert.store.ts'
+import { type NewPort, PLAIN_PORT } from '../ports/insert.store.ts'
 import { anyAddresses, certainAddress } from '../ports/wanted-addresses.ts'
 import { DEFAULT_GROUP, ensureDefaultGroup } from '../security-groups/default-group.ts'
 import {
@@ -102,20 +102,18 @@ export function serverPorts(db: GlobalDb): ServerPorts {
       }
       const network = namedNetwork(facts.networks, request.network_id ?? '')
       made.push({
+        ...PLAIN_PORT,
         id: newId(),
         network_id: network.id,
         project_id: input.project_id,
-        name: '',
-        description: '',
-        admin_state_up: true,
-        mac_address: null,
         status,
         device_id: input.server_id,
         device_owner,
         binding_host: host,
         made_by_compute: true,
         request_index,
-        security_group_ids: facts.groups.map((group) => group.id),
+        port_security_enabled: network.port_security_enabled,
+        security_group_ids: network.port_security_enabled ? facts.groups.map((group) => group.id) : [],
         addresses: request.fixed_ip
           ? [certainAddress(request.fixed_ip, network.subnets)]
           : anyAddresses(network.subnets),

@@ -19,6 +19,7 @@ export interface Subnet {
   readonly dns_nameservers: readonly string[]
   readonly host_routes: readonly HostRoute[]
   readonly allocation_pools: readonly Pool[]
+  readonly tags: readonly string[]
   readonly created_at: Date
   readonly updated_at: Date
   readonly revision: number
@@ -45,7 +46,7 @@ const COLUMNS: Columns = {
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`
   select
     id, network_id, name, description, project_id, cidr::text as cidr, host(gateway_ip) as gateway_ip, enable_dhcp,
-    dns_nameservers, host_routes, allocation_pools, created_at, updated_at, revision
+    dns_nameservers, host_routes, allocation_pools, tags, created_at, updated_at, revision
   from subnets
   where ${viewer.all} or project_id = ${viewer.project_id}
     or exists (select from networks where networks.id = network_id and (shared or project_id = ${viewer.project_id}))`

@@ -261,6 +261,10 @@ export const options = {
   },
   bunova: {
     fake_hosts: integer({ default: 1, min: 1, max: 100_000, help: 'Simulated hosts that the fake driver runs.' }),
+    external_network_cidr: text({
+      default: '203.0.113.0/24',
+      help: 'Addresses of the external network "public" that the first start makes; empty makes none.',
+    }),
     image_max_bytes: integer({ default: 2 ** 40, min: 1, help: 'Most bytes of one image.' }),
     access_log: boolean({ default: true, help: 'One log line per request.' }),
   },
