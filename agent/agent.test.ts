@@ -6,8 +6,7 @@ import {
   type AgentCommand,
   agentTopic,
   commandResult,
-  consoleOutput,
-  hostUptime,
+  queryAnswers,
   HOST_EVENTS,
   type HostEvent,
   hostEvent,
@@ -109,7 +108,7 @@ describe('commands', () => {
 
   test('an uptime query is answered by the driver', async () => {
     await start()
-    expect(hostUptime.parse(await ask({ query: 'uptime' })).uptime).toBe(await driver.uptime())
+    expect(queryAnswers.uptime.parse(await ask({ query: 'uptime' })).uptime).toBe(await driver.uptime())
     await expect(ask({ query: 'downtime' })).rejects.toThrow('agent.request')
   })
 
@@ -118,10 +117,10 @@ describe('commands', () => {
     const server = newId()
     await spawn(server)
     const query = { query: 'console_output', server_id: server }
-    const all = consoleOutput.parse(await ask({ ...query, lines: null })).output
+    const all = queryAnswers.console_output.parse(await ask({ ...query, lines: null })).output
     expect(all).toContain('web-1 login:')
     expect(all.split('\n').length).toBeGreaterThan(3)
-    expect(consoleOutput.parse(await ask({ ...query, lines: 1 })).output).toBe('web-1 login: ')
+    expect(queryAnswers.console_output.parse(await ask({ ...query, lines: 1 })).output).toBe('web-1 login: ')
   })
 
   test('a failure keeps its kind over the bus', async () => {

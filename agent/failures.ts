@@ -5,13 +5,14 @@ const PROBLEMS: Record<DriverErrorKind, (error: DriverError) => Problem> = {
   bad_image: (error) => new Problem('bad_request', error.reason, { cause: error }),
   not_found: () => notFound('The server has no guest on its host.'),
   unavailable: (error) => new Problem('unavailable', error.reason, { cause: error }),
+  unsupported: (error) => new Problem('not_implemented', error.reason, { cause: error }),
   failed: (error) => new Problem('internal', error.reason, { cause: error }),
 }
 
 /**
  * What the control plane is told of a failure, fit for a tenant's eyes. `bad_request` is the image's fault and the same
  * on every host; `unavailable` is worth another try, elsewhere or later; `not_found` means there is no guest to act on;
- * `conflict` that a later command took over; `internal` is all else that went wrong on this host.
+ * `not_implemented` that this host or guest cannot do it; `conflict` that a later command took over; `internal` is all else that went wrong on this host.
  */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error

@@ -48,6 +48,7 @@ export async function serveHost(input: HostInput): Promise<Agent> {
     clock,
     log,
     onResult: (serverId, powerState) => reporter.note(serverId, powerState),
+    onProgress: (command, progress) => void reporter.progress(command, progress),
   })
   const reporter = createReporter({ ...input, undisturbed: runner.undisturbed })
 

@@ -30,7 +30,7 @@ export interface HostJournal {
 }
 
 /** Kinds of failure that the same command would meet again; `unavailable` is none, so it is done again when asked. */
-export const FINAL_KINDS = ['bad_request', 'not_found', 'conflict', 'internal'] as const satisfies ProblemKind[]
+export const FINAL_KINDS = ['bad_request', 'not_found', 'conflict', 'not_implemented', 'internal'] as const satisfies ProblemKind[]
 export type FinalKind = (typeof FINAL_KINDS)[number]
 const Failure = T.Object({ kind: T.Union(FINAL_KINDS.map((kind) => T.Literal(kind))), message: T.String() })
 const Outcome = T.Union([T.Object({ result: CommandResult }), T.Object({ failure: Failure })])

@@ -1,4 +1,4 @@
-import { type HostEvent, HOST_EVENTS, type PowerState } from '../src/contracts/index.ts'
+import { type AgentCommand, type HostEvent, HOST_EVENTS, type PowerState, type Progress } from '../src/contracts/index.ts'
 import type { Clock } from '../src/kernel/index.ts'
 import type { Bus, Json } from '../src/platform/bus/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
@@ -15,6 +15,8 @@ export interface Reporter {
   note(serverId: string, powerState: PowerState): void
   /** Called for each change of a guest's power state: reports it unless it is known. Never throws. */
   powerChanged(serverId: string): Promise<void>
+  /** Reports how far a command is: each stage, and within one at most once a second. Never throws, nor repeats. */
+  progress(command: AgentCommand, progress: Progress): Promise<void>
   goodbye(): Promise<void>
 }
 
@@ -32,6 +34,9 @@ export interface ReporterInput {
 
 /** How often a host looks whether what it has changed, as Nova's update of resources. */
 const INVENTORY_INTERVAL_S = 60
+const PROGRESS_INTERVAL_MS = 1000
+/** Commands in whose midst a host is; more than run at once. */
+const MAX_TOLD = 256
 /** The contract's bound of a report of guests. */
 const MAX_GUESTS = 10_000
 
@@ -44,6 +49,8 @@ export function createReporter(input: ReporterInput): Reporter {
   /** What is noted while a list of guests is made: it is newer than the list. */
   let meanwhile: Map<string, PowerState> | undefined
   const queued = new Set<string>()
+  /** Of each server, what was last told of a command that takes long. */
+  const told = new Map<string, { command_id: string; stage: string; at: number }>()
   let lastInventory = ''
   let lastSent = 0
   let beats = 0
@@ -143,11 +150,27 @@ export function createReporter(input: ReporterInput): Reporter {
     queued.delete(serverId)
   }
 
+  async function progress({ server_id, command_id }: AgentCommand, progress: Progress): Promise<void> {
+    const last = told.get(server_id)
+    const { stage } = progress
+    const now = clock.now()
+    const isSame = last?.command_id === command_id && last.stage === stage
+    if (isSame && now - last.at < PROGRESS_INTERVAL_MS) return
+    told.set(server_id, { command_id, stage, at: now })
+    if (told.size > MAX_TOLD) told.delete(told.keys().next().value!)
+    try {
+      await publish({ event: 'progress', server_id, command_id, progress })
+    } catch (err) {
+      log.debug({ err, instance: server_id }, 'progress could not be reported')
+    }
+  }
+
   return {
     announce,
     beat,
     note,
     powerChanged,
+    progress,
     goodbye: () => attempt('say goodbye', () => publish({ event: 'goodbye' })),
   }
 }

@@ -4,6 +4,9 @@ import {
   agentRequest,
   type CommandResult,
   ContractError,
+  type QueryAnswer,
+  type QueryName,
+  type QueryOf,
 } from '../src/contracts/index.ts'
 import { badRequest, isUuid } from '../src/kernel/index.ts'
 import type { Json } from '../src/platform/bus/index.ts'
@@ -29,10 +32,17 @@ export function requestHandler(
   }
 }
 
-async function answer(driver: Driver, question: AgentQuery): Promise<Json> {
-  if (question.query === 'uptime') return { uptime: await driver.uptime() }
-  const output = await driver.consoleOutput(question.server_id, question.lines)
-  return { output: output.slice(-MAX_CONSOLE_CHARS) }
+const ANSWERS: { readonly [N in QueryName]: (driver: Driver, query: QueryOf<N>) => Promise<QueryAnswer<N>> } = {
+  console_output: async (driver, { server_id, lines }) => ({
+    output: (await driver.consoleOutput(server_id, lines)).slice(-MAX_CONSOLE_CHARS),
+  }),
+  uptime: async (driver) => ({ uptime: await driver.uptime() }),
+  diagnostics: (driver, { server_id }) => driver.diagnostics(server_id),
+  disks: async (driver, { server_id }) => ({ disks: await driver.disks(server_id) }),
+}
+
+function answer(driver: Driver, question: AgentQuery): Promise<Json> {
+  return ANSWERS[question.query](driver, question as never)
 }
 
 function parse(request: Json): AgentCommand | AgentQuery {

@@ -64,6 +64,7 @@ async function start({ max_concurrent_builds = 10 } = {}): Promise<Lab> {
     clock,
     log: silentLog,
     onResult,
+    onProgress: () => {},
   })
   const lab = { runner, driver, did, journal }
   labs.push(lab)

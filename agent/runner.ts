@@ -1,4 +1,4 @@
-import type { AgentCommand, CommandResult, PowerState } from '../src/contracts/index.ts'
+import type { AgentCommand, AgentVerb, CommandResult, PowerState, Progress } from '../src/contracts/index.ts'
 import { type Clock, Problem, unavailable } from '../src/kernel/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import { createBuildSlots } from './build-slots.ts'
@@ -6,6 +6,7 @@ import type { Driver } from './drivers/driver.ts'
 import { asProblem, overtaken } from './failures.ts'
 import { FINAL_KINDS, type FinalKind, type HostJournal, type Outcome } from './journal.ts'
 import { createLanes } from './lanes.ts'
+import { type Verb, VERBS } from './verbs.ts'
 
 /** Does a host's commands: each once in effect, those of one server in turn, an older one never after a newer. */
 export interface Runner {
@@ -28,15 +29,18 @@ export interface RunnerInput {
   readonly log: Logger
   /** Told of the state that a command left a guest in, before its answer leaves. */
   readonly onResult: (serverId: string, powerState: PowerState) => void
+  /** Told how far a command is that takes long. */
+  readonly onProgress: (command: AgentCommand, progress: Progress) => void
 }
 
-export function createRunner({ driver, journal, max_concurrent_builds, clock, log, onResult }: RunnerInput): Runner {
+export function createRunner(input: RunnerInput): Runner {
+  const { driver, journal, max_concurrent_builds, clock, log, onResult, onProgress } = input
   const lanes = createLanes(clock)
   const builds = createBuildSlots(max_concurrent_builds)
   /** Commands under way, by id. */
   const running = new Map<string, Promise<CommandResult>>()
-  /** What calls off the spawn of a server, while there is one. */
-  const spawns = new Map<string, AbortController>()
+  /** What calls off the command that is done to a server, while there is one. */
+  const underWay = new Map<string, AbortController>()
   let draining = false
 
   function run(command: AgentCommand): Promise<CommandResult> {
@@ -57,18 +61,20 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
     // Begun on arrival, not when its turn comes: what waits in the lane with an older generation is void from here on.
     const begun = begin(command)
     begun.catch(() => {})
-    if (command.verb === 'destroy') spawns.get(server_id)?.abort(overtaken())
-    return lanes.enter(server_id, async () => {
+    if (command.verb === 'destroy') underWay.get(server_id)?.abort(overtaken())
+    const turn = async (): Promise<CommandResult> => {
       await begun
       if (isOvertaken(command)) throw overtaken()
       return effect(command)
-    })
+    }
+    return verbOf(command).beside ? turn() : lanes.enter(server_id, turn)
   }
 
-  function isOvertaken({ verb, server_id, generation }: AgentCommand): boolean {
+  function isOvertaken(command: AgentCommand): boolean {
+    const { server_id, generation } = command
     if (generation < journal.generation(server_id)) return true
     // Also of the same generation: a build that was taken back must not come again.
-    return verb === 'spawn' && generation <= journal.destroyed(server_id)
+    return verbOf(command).makes === true && generation <= journal.destroyed(server_id)
   }
 
   /**
@@ -89,12 +95,13 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
     const line = { request_id, instance: server_id, command: command_id, generation, verb }
     log.debug(line, `${verb} begins`)
     try {
-      await perform(command)
+      const answer = await perform(command)
       const power_state = verb === 'destroy' ? 'nostate' : await driver.powerState(server_id)
+      const result = { ...answer, power_state }
       onResult(server_id, power_state)
-      await finish(command, { result: { power_state } })
+      await finish(command, { result })
       log.info(line, `${verb} done`)
-      return { power_state }
+      return result
     } catch (error) {
       const problem = asProblem(error)
       log.warn({ ...line, err: problem }, `${verb} failed`)
@@ -103,34 +110,29 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
     }
   }
 
-  function perform(command: AgentCommand): Promise<void> {
-    switch (command.verb) {
-      case 'spawn':
-        return spawn(command)
-      case 'destroy':
-        return driver.destroy(command.server_id)
-      case 'power_on':
-        return driver.powerOn(command.server_id)
-      case 'power_off':
-        return driver.powerOff(command.server_id, command.timeout_s)
-      case 'reboot':
-        return driver.reboot(command.server_id, command.type)
-    }
-  }
-
-  async function spawn({ server_id, instance }: Extract<AgentCommand, { verb: 'spawn' }>): Promise<void> {
+  async function perform(command: AgentCommand): Promise<Omit<CommandResult, 'power_state'> | void> {
+    const { server_id: instance } = command
+    const { builds: isBuild, beside, perform } = verbOf(command)
     const off = new AbortController()
-    const progress = (stage: string): void => {
-      off.signal.throwIfAborted()
-      log.debug({ instance: server_id }, `spawn: ${stage}`)
+    const { signal } = off
+    const work = {
+      signal,
+      progress: (progress: Progress) => onProgress(command, progress),
+      stage: (stage: string) => {
+        signal.throwIfAborted()
+        log.debug({ instance }, `${command.verb}: ${stage}`)
+      },
     }
-    spawns.set(server_id, off)
+    // A destroy goes on to its end, and what is beside another command ends with that.
+    const mayBeCalledOff = !beside && command.verb !== 'destroy'
+    if (mayBeCalledOff) underWay.set(instance, off)
     try {
-      await builds.run(() => driver.spawn(instance, progress, off.signal), off.signal)
+      const done = () => perform(driver, command, work)
+      return await (isBuild ? builds.run(done, signal) : done())
     } catch (error) {
-      throw off.signal.aborted ? off.signal.reason : error
+      throw signal.aborted ? signal.reason : error
     } finally {
-      spawns.delete(server_id)
+      if (mayBeCalledOff) underWay.delete(instance)
     }
   }
 
@@ -151,6 +153,9 @@ export function createRunner({ driver, journal, max_concurrent_builds, clock, lo
 
   return { run, undisturbed: lanes.enter, drain }
 }
+
+/** The table pairs each verb with its own command. */
+const verbOf = (command: AgentCommand): Verb<AgentVerb> => VERBS[command.verb] as unknown as Verb<AgentVerb>
 
 function answer(outcome: Outcome): CommandResult {
   if ('result' in outcome) return outcome.result

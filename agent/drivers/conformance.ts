@@ -1,30 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { ImageSource, Instance, PowerState } from '../../src/contracts/index.ts'
+import type { Instance, PowerState } from '../../src/contracts/index.ts'
 import { isUuid } from '../../src/kernel/index.ts'
-import { type Driver, DriverError, type GuestState, SPAWN_STAGES, type SpawnStage } from './driver.ts'
+export type { DriverUnderTest } from './conformance-suite.ts'
+import { guestVerbsConformance } from './conformance-guest-verbs.ts'
+import { movingConformance } from './conformance-moving.ts'
+import { type DriverUnderTest, eventually, failure, GUEST_DEADLINE_S, ignore, NEVER } from './conformance-suite.ts'
+import { type Driver, type GuestState, SPAWN_STAGES, type SpawnStage } from './driver.ts'
+import { CAPABILITIES, type Capability } from './lacking.ts'
 
-/** A driver on a host of its own, and what the suite must know to try it. */
-export interface DriverUnderTest {
-  /** Not opened yet. */
-  readonly driver: Driver
-  /** An instance that the driver can spawn; it has a fresh server id unless `overrides` gives one. */
-  instance(overrides?: Partial<Instance>): Instance
-  /** Images that must be refused, each under what is wrong with it. They go with the flavor of `instance()`. */
-  readonly bad_images: Readonly<Record<string, ImageSource>>
-  /** What a guest of `instance` has written on its console soon after it was started. */
-  consoleText(instance: Instance): string
-  /** A second driver on the same host, not opened: as after a restart of the agent. */
-  reopen(): Driver
-  /** Names the files and domains on the host that belong to no guest of `driver.guests()`; caches are no leftovers. */
-  leftovers(): Promise<string[]>
-  cleanup(): Promise<void>
-}
-
-/** The longest a guest may take over what it does by itself: boot, write on its console, heed a power button. */
-const GUEST_DEADLINE_S = 60
-
-/** The promises of the driver port, tried one by one on one host. Run it at the top level of a `*.test.ts`. */
-export function driverConformance(name: string, makeDriver: () => Promise<DriverUnderTest>): void {
+/**
+ * The promises of the driver port, tried one by one on one host. Run it at the top level of a `*.test.ts`.
+ * @param capabilities what the driver can beyond building guests and powering them; the rest must be `unsupported`
+ */
+export function driverConformance(
+  name: string,
+  makeDriver: () => Promise<DriverUnderTest>,
+  capabilities: readonly Capability[] = CAPABILITIES,
+): void {
   describe(`${name} driver`, () => {
     let lab: DriverUnderTest
     let driver: Driver
@@ -262,27 +254,9 @@ export function driverConformance(name: string, makeDriver: () => Promise<Driver
       const output = await driver.consoleOutput(instance.server_id, null)
       return output.includes(lab.consoleText(instance))
     }
+
+    const suite = { lab: () => lab, driver: () => driver, promise, withGuest, expectNothingOf, consoleHas }
+    guestVerbsConformance(suite, capabilities)
+    movingConformance(suite, capabilities)
   })
-}
-
-const ignore = (): void => {}
-const NEVER = new AbortController().signal
-
-/** What a verb fails with; that it does, and with a `DriverError`, is part of the promise. */
-async function failure(verb: Promise<unknown>): Promise<DriverError> {
-  const outcome = await verb.then(
-    () => 'it succeeded',
-    (error: unknown) => error,
-  )
-  expect(outcome).toBeInstanceOf(DriverError)
-  return outcome as DriverError
-}
-
-/** Waits until `holds`; what a guest does by itself takes as long as it takes, within `GUEST_DEADLINE_S`. */
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + GUEST_DEADLINE_S * 1000
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${GUEST_DEADLINE_S} s: ${what}`)
-    await Bun.sleep(20)
-  }
 }

@@ -1,10 +1,16 @@
-import type { Instance, Inventory, PowerState } from '../../src/contracts/index.ts'
+import type { Inventory, PowerState } from '../../src/contracts/index.ts'
+import type { GuestVerbs } from './guest-verbs.ts'
+import type { MovingVerbs } from './moving-verbs.ts'
+
+export type { GuestVerbs, ImageProgress, Spawn, Rebuild } from './guest-verbs.ts'
+export type { LiveProgress, MovingVerbs } from './moving-verbs.ts'
 
 /**
  * What a compute host must be able to do. Two implementations, libvirt and fake, pass one conformance suite
  * (`conformance.ts`). Every verb is idempotent: called again after a crash at any point it ends in the same state.
+ * One that a driver does not have fails as `unsupported` (`lacking.ts`), before it has changed anything.
  */
-export interface Driver {
+export interface Driver extends GuestVerbs, MovingVerbs {
   readonly name: 'libvirt' | 'fake'
 
   /**
@@ -17,22 +23,8 @@ export interface Driver {
   inventory(): Promise<HostInventory>
   /** How long the host has been up, as uptime(1) says it; clients take it apart. */
   uptime(): Promise<string>
-  /** All guests of this driver on this host, running or not. */
+  /** All guests of this driver on this host, running or not; those set aside by `migrateOut` are not among them. */
   guests(): Promise<GuestState[]>
-
-  /**
-   * Caches the image, makes the disks, defines and starts the guest. Leaves nothing behind when it fails, be it that
-   * `progress` throws or that `signal` aborts: it is looked at before each stage and while bytes are fetched.
-   */
-  spawn(instance: Instance, progress: Progress, signal: AbortSignal): Promise<void>
-  /** Ends the guest and removes its definition and files; of an unknown guest, removes what is left. */
-  destroy(serverId: string): Promise<void>
-  /** Of a guest that runs: nothing. Like `powerOff`, `reboot` and `consoleOutput`, `not_found` without a guest. */
-  powerOn(serverId: string): Promise<void>
-  /** Asks the guest to stop, for at most `timeout_s`, then ends it. */
-  powerOff(serverId: string, timeout_s: number): Promise<void>
-  /** Ends with a running guest, also one that was shut down before. */
-  reboot(serverId: string, type: 'SOFT' | 'HARD'): Promise<void>
 
   /** `nostate` for a guest that is not there. */
   powerState(serverId: string): Promise<PowerState>
@@ -69,7 +61,8 @@ export type SpawnStage = (typeof SPAWN_STAGES)[number]
 /**
  * A verb failed. `reason` is fit for a tenant's fault ("the image is not a valid qcow2 file"); host paths, addresses
  * and libvirt's own words go into `cause`. The kind says what can be done about it: `bad_image`, another image;
- * `unavailable`, the same again elsewhere or later; `not_found`, nothing, there is no such guest.
+ * `unavailable`, the same again elsewhere or later; `not_found`, nothing, there is no such guest; `unsupported`,
+ * nothing here: this driver or this guest cannot do it.
  */
 export class DriverError extends Error {
   override readonly name = 'DriverError'
@@ -85,4 +78,4 @@ export class DriverError extends Error {
   readonly kind: DriverErrorKind
 }
 
-export type DriverErrorKind = 'failed' | 'not_found' | 'unavailable' | 'bad_image'
+export type DriverErrorKind = 'failed' | 'not_found' | 'unavailable' | 'unsupported' | 'bad_image'

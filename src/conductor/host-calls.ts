@@ -1,4 +1,4 @@
-import { agentTopic, commandResult, consoleOutput, hostUptime } from '../contracts/index.ts'
+import { agentTopic, commandResult, queryAnswers } from '../contracts/index.ts'
 import { type Clock, unavailable } from '../kernel/index.ts'
 import { type Bus, BusTimeout, type Json } from '../platform/bus/index.ts'
 import { ask } from './ask.ts'
@@ -16,7 +16,7 @@ export function createHostCalls(bus: Bus, clock: Clock): HostCalls {
     async query(host, query, deadline_s) {
       try {
         const answer = await bus.call(agentTopic(host), query as Json, { deadline_s })
-        return query.query === 'uptime' ? hostUptime.parse(answer).uptime : consoleOutput.parse(answer).output
+        return queryAnswers[query.query].parse(answer) as never
       } catch (error) {
         throw error instanceof BusTimeout ? unavailable(SILENCE, error) : error
       }

@@ -1,4 +1,13 @@
-import type { AgentCommand, AgentQuery, CommandResult, ImageSource, PlanRequest, PlanResult, Vif } from '../contracts/index.ts'
+import type {
+  AgentCommand,
+  AgentQuery,
+  CommandResult,
+  ImageSource,
+  PlanRequest,
+  PlanResult,
+  QueryAnswer,
+  Vif,
+} from '../contracts/index.ts'
 import type { RequestedNetwork } from '../cells/index.ts'
 
 /** What tasks need of others; the composition root binds each here or over the bus. */
@@ -28,5 +37,5 @@ export interface ImageSources {
 export interface HostCalls {
   /** @throws {Problem} unavailable when the host does not answer within `deadline_s`. */
   command(host: string, command: AgentCommand, deadline_s: number): Promise<CommandResult>
-  query(host: string, query: AgentQuery, deadline_s: number): Promise<string>
+  query<Q extends AgentQuery>(host: string, query: Q, deadline_s: number): Promise<QueryAnswer<Q['query']>>
 }

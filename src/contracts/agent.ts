@@ -1,123 +1,17 @@
 import { type Static, Type as T } from '@sinclair/typebox'
 import { message } from './contract.ts'
+import { Diagnostics } from './diagnostics.ts'
+import { ImageSource, ImageTarget, Instance, PowerState, Uuid, Vif } from './instance.ts'
+import { DiskFile, DiskOffer, LiveDisks, LiveTarget } from './moving.ts'
 
 /**
- * What the control plane and a compute host say to each other.
+ * What the control plane tells and asks a compute host; what a host reports by itself is in `host-events.ts`.
  *
  * A host serves calls on `agentTopic(host)`. Each command carries an id, by which the host recognises one that it has
  * already done (it then answers from its journal), and the server's generation, by which it refuses one that has been
- * overtaken. The host in turn publishes events on `HOST_EVENTS`; the conductor believes them only about that host.
+ * overtaken. What each verb promises is said once, at the driver port (`agent/drivers/driver.ts`).
  */
 export const agentTopic = (host: string): string => `agent.${host}`
-export const HOST_EVENTS = 'host-events'
-
-const Uuid = T.String({ pattern: '^[0-9a-f-]{36}$' })
-const Name = T.String({ minLength: 1, maxLength: 255 })
-const Count = T.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
-
-export const Flavor = T.Object({
-  id: Name,
-  name: Name,
-  vcpus: Count,
-  memory_mb: Count,
-  root_gb: Count,
-  ephemeral_gb: Count,
-  swap_mb: Count,
-  extra_specs: T.Record(T.String({ maxLength: 255 }), T.String({ maxLength: 255 })),
-})
-export type Flavor = Static<typeof Flavor>
-
-/** Where a host gets an image's bytes, and what they must turn out to be. */
-export const ImageSource = T.Object({
-  id: Uuid,
-  name: T.String({ maxLength: 255 }),
-  /** `GET` with `headers` gives the bytes; valid for the deadline of the command. */
-  url: T.String({ maxLength: 2048 }),
-  headers: T.Record(T.String(), T.String()),
-  disk_format: T.Union([T.Literal('raw'), T.Literal('qcow2')]),
-  size_bytes: T.Integer({ minimum: 0 }),
-  sha512: T.String({ pattern: '^[0-9a-f]{128}$' }),
-  min_disk_gb: Count,
-  properties: T.Record(T.String(), T.String()),
-})
-export type ImageSource = Static<typeof ImageSource>
-
-/** A port as its guest sees it. */
-export const Vif = T.Object({
-  port_id: Uuid,
-  network_id: Uuid,
-  network_label: T.String({ maxLength: 255 }),
-  mac_address: T.String({ pattern: '^([0-9a-f]{2}:){5}[0-9a-f]{2}$' }),
-  mtu: T.Integer({ minimum: 68, maximum: 65535 }),
-  fixed_ips: T.Array(
-    T.Object({
-      subnet_id: Uuid,
-      ip_address: T.String({ maxLength: 45 }),
-      prefix_length: T.Integer({ minimum: 0, maximum: 128 }),
-      gateway_ip: T.Union([T.String({ maxLength: 45 }), T.Null()]),
-    }),
-    { maxItems: 64 },
-  ),
-})
-export type Vif = Static<typeof Vif>
-
-/** The keypair that a server was asked for with. */
-export const GuestKey = T.Object({
-  name: T.String({ maxLength: 255 }),
-  type: T.Union([T.Literal('ssh'), T.Literal('x509')]),
-  public_key: T.String({ maxLength: 16_384 }),
-})
-export type GuestKey = Static<typeof GuestKey>
-
-/** All a host needs to make a server's guest; nothing in it may be taken for a path. */
-export const Instance = T.Object({
-  server_id: Uuid,
-  /** libvirt's domain name, from `instance_name_template`: `instance-0000002a`. */
-  instance_name: T.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' }),
-  name: T.String({ maxLength: 255 }),
-  hostname: T.String({ maxLength: 255 }),
-  project_id: Name,
-  project_name: T.String({ maxLength: 255 }),
-  user_id: Name,
-  user_name: T.String({ maxLength: 255 }),
-  created_at: T.String({ maxLength: 40 }),
-  flavor: Flavor,
-  image: T.Union([ImageSource, T.Null()]),
-  vifs: T.Array(Vif, { maxItems: 64 }),
-  reservation_id: T.String({ maxLength: 255 }),
-  /** Its place among the servers of one request, from 0. */
-  launch_index: Count,
-  availability_zone: T.Union([T.String({ maxLength: 255 }), T.Null()]),
-  metadata: T.Record(T.String({ maxLength: 255 }), T.String({ maxLength: 255 })),
-  /** Names, for the guest to read. */
-  security_groups: T.Array(T.String({ maxLength: 255 }), { maxItems: 256 }),
-  key: T.Union([GuestKey, T.Null()]),
-  /** Base64, as the request had it. */
-  user_data: T.Union([T.String({ maxLength: 65_535 }), T.Null()]),
-  config_drive: T.Boolean(),
-  /** Shown to the guest on its config drive only. */
-  admin_password: T.Optional(T.String({ maxLength: 255 })),
-  /** Files that the guest finds on its config drive, as clients before 2.57 may ask for. */
-  personality: T.Array(
-    T.Object({
-      path: T.String({ maxLength: 255 }),
-      /** Base64. */
-      contents: T.String({ maxLength: 65_535 }),
-    }),
-    { maxItems: 32 },
-  ),
-})
-export type Instance = Static<typeof Instance>
-
-export const PowerState = T.Union([
-  T.Literal('nostate'),
-  T.Literal('running'),
-  T.Literal('paused'),
-  T.Literal('shutdown'),
-  T.Literal('crashed'),
-  T.Literal('suspended'),
-])
-export type PowerState = Static<typeof PowerState>
 
 const common = {
   command_id: Uuid,
@@ -127,19 +21,99 @@ const common = {
   request_id: T.Optional(T.String({ maxLength: 64 })),
 }
 
+const command = <V extends string>(verb: V) => T.Object({ ...common, verb: T.Literal(verb) })
+
+/** For a guest to stop by itself, before it is ended. */
+const Grace = T.Integer({ minimum: 0, maximum: 3600 })
+
 /** The commands a host obeys. Each is safe to send again: same `command_id`, same effect, same answer. */
 export const AgentCommand = T.Union([
   /** Makes disks and starts the guest. Done again for a guest that runs: nothing. */
-  T.Object({ ...common, verb: T.Literal('spawn'), instance: Instance }),
+  T.Object({
+    ...common,
+    verb: T.Literal('spawn'),
+    instance: Instance,
+    /** False leaves it off; absent starts it. */
+    power_on: T.Optional(T.Boolean()),
+    /** Takes disks that are there already, on storage that hosts share, as an evacuation does. */
+    reuse_disks: T.Optional(T.Boolean()),
+  }),
   /** Ends the guest and removes all that is left of it. Of one that does not exist: nothing. */
-  T.Object({ ...common, verb: T.Literal('destroy') }),
-  T.Object({ ...common, verb: T.Literal('power_on') }),
+  T.Object({
+    ...common,
+    verb: T.Literal('destroy'),
+    /** For a guest that goes on elsewhere with the same disks, on storage that hosts share. */
+    keep_disks: T.Optional(T.Boolean()),
+  }),
+  command('power_on'),
   /** ACPI first, then by force after `timeout_s`; 0 is by force at once. */
-  T.Object({ ...common, verb: T.Literal('power_off'), timeout_s: T.Integer({ minimum: 0, maximum: 3600 }) }),
+  T.Object({ ...common, verb: T.Literal('power_off'), timeout_s: Grace }),
   T.Object({ ...common, verb: T.Literal('reboot'), type: T.Union([T.Literal('SOFT'), T.Literal('HARD')]) }),
+  command('pause'),
+  command('unpause'),
+  command('suspend'),
+  command('resume'),
+  T.Object({
+    ...common,
+    verb: T.Literal('rebuild'),
+    instance: Instance,
+    preserve_ephemeral: T.Boolean(),
+    /** Whether the guest runs afterwards: one that was off stays so. */
+    power_on: T.Boolean(),
+  }),
+  T.Object({ ...common, verb: T.Literal('rescue'), instance: Instance, image: ImageSource }),
+  command('unrescue'),
+  T.Object({ ...common, verb: T.Literal('snapshot'), target: ImageTarget }),
+  T.Object({ ...common, verb: T.Literal('change_password'), admin_password: T.String({ maxLength: 255 }) }),
+  command('crash_dump'),
+  T.Object({ ...common, verb: T.Literal('attach_interface'), vif: Vif }),
+  T.Object({ ...common, verb: T.Literal('detach_interface'), port_id: Uuid }),
+
+  // A cold migration or a resize: out of the source, into the destination, then confirmed or reverted at the source.
+  T.Object({ ...common, verb: T.Literal('migrate_out'), timeout_s: Grace }),
+  T.Object({
+    ...common,
+    verb: T.Literal('migrate_in'),
+    /** With the new flavor. */
+    instance: Instance,
+    /** Where the disks are; null: this very host has set them aside. */
+    source: T.Union([DiskOffer, T.Null()]),
+    power_on: T.Boolean(),
+  }),
+  command('confirm_migration'),
+  T.Object({
+    ...common,
+    verb: T.Literal('revert_migration'),
+    /** With the old flavor. */
+    instance: Instance,
+    power_on: T.Boolean(),
+  }),
+
+  // A live migration: prepared at the destination, done by the source, finished or taken back at the destination.
+  T.Object({
+    ...common,
+    verb: T.Literal('live_prepare'),
+    instance: Instance,
+    /** What the source answered to the query `disks`. */
+    disks: T.Array(DiskFile, { maxItems: 32 }),
+    /** What the user asked for; `auto` is for the hosts to find out. */
+    storage: T.Union([T.Literal('auto'), LiveDisks]),
+  }),
+  T.Object({
+    ...common,
+    verb: T.Literal('live_migrate'),
+    target: LiveTarget,
+    storage: T.Union([T.Literal('auto'), LiveDisks]),
+  }),
+  T.Object({ ...common, verb: T.Literal('live_finish'), instance: Instance }),
+  T.Object({ ...common, verb: T.Literal('live_rollback') }),
+  /** At the source, beside a `live_migrate` that runs. */
+  command('live_abort'),
+  command('live_force_complete'),
 ])
 export type AgentCommand = Static<typeof AgentCommand>
 export type AgentVerb = AgentCommand['verb']
+export type CommandOf<V extends AgentVerb> = Extract<AgentCommand, { verb: V }>
 
 /** Questions: no id, no journal, no effect. */
 export const AgentQuery = T.Union([
@@ -151,59 +125,34 @@ export const AgentQuery = T.Union([
   }),
   /** How long the host has been up, in the words of uptime(1). */
   T.Object({ query: T.Literal('uptime') }),
+  /** What the guest uses, and what it is made of. */
+  T.Object({ query: T.Literal('diagnostics'), server_id: Uuid }),
+  /** The guest's own disks, for the host that is to take it over. */
+  T.Object({ query: T.Literal('disks'), server_id: Uuid }),
 ])
 export type AgentQuery = Static<typeof AgentQuery>
+export type QueryName = AgentQuery['query']
+export type QueryOf<N extends QueryName> = Extract<AgentQuery, { query: N }>
 
 export const agentRequest = message('agent.request', 1, T.Union([AgentCommand, AgentQuery]))
 
-export const CommandResult = T.Object({ power_state: PowerState })
+export const CommandResult = T.Object({
+  power_state: PowerState,
+  /** Of `migrate_out`. */
+  offer: T.Optional(DiskOffer),
+  /** Of `live_prepare`. */
+  target: T.Optional(LiveTarget),
+  /** Of `live_migrate`: how the disks went over. */
+  storage: T.Optional(LiveDisks),
+})
 export type CommandResult = Static<typeof CommandResult>
 export const commandResult = message('agent.command-result', 1, CommandResult)
-export const consoleOutput = message('agent.console-output', 1, T.Object({ output: T.String({ maxLength: 1_048_576 }) }))
 
-export const hostUptime = message('agent.uptime', 1, T.Object({ uptime: T.String({ maxLength: 255 }) }))
-
-/** What a host has, as it reports it; ratios and reserves come from its own configuration, as in Nova. */
-export const Inventory = T.Object({
-  hypervisor_hostname: Name,
-  node_id: Uuid,
-  host_ip: T.String({ maxLength: 45 }),
-  hypervisor_type: T.String({ maxLength: 64 }),
-  /** Nova's integer form: 7.2.18 is 7002018. */
-  hypervisor_version: T.Integer({ minimum: 0 }),
-  vcpus: Count,
-  memory_mb: Count,
-  local_gb: Count,
-  reserved_vcpus: Count,
-  reserved_memory_mb: Count,
-  reserved_disk_gb: Count,
-  cpu_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
-  ram_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
-  disk_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
-  /** Nova's `cpu_info`: arch, model, vendor, features, topology. */
-  cpu_info: T.Record(T.String(), T.Unknown()),
-  /** `[arch, hypervisor type, vm mode]` triples. */
-  supported_instances: T.Array(T.Tuple([T.String(), T.String(), T.String()]), { maxItems: 256 }),
-})
-export type Inventory = Static<typeof Inventory>
-
-const from = { host: Name, sent_at: T.Integer() }
-
-export const HostEvent = T.Union([
-  /** The host joins or its inventory changed. Also its first sign of life after a start. */
-  T.Object({ ...from, event: T.Literal('inventory'), inventory: Inventory }),
-  T.Object({ ...from, event: T.Literal('heartbeat'), report_count: Count }),
-  /** The guest's power state changed outside a command. */
-  T.Object({ ...from, event: T.Literal('power'), server_id: Uuid, power_state: PowerState }),
-  /** All guests the host has, at start and now and then: what is not in it does not run there. */
-  T.Object({
-    ...from,
-    event: T.Literal('guests'),
-    guests: T.Array(T.Object({ server_id: Uuid, power_state: PowerState }), { maxItems: 10_000 }),
-  }),
-  /** The host asks how its network has to be (`HostNetworks`); at start, and now and then. */
-  T.Object({ ...from, event: T.Literal('networks_wanted') }),
-  T.Object({ ...from, event: T.Literal('goodbye') }),
-])
-export type HostEvent = Static<typeof HostEvent>
-export const hostEvent = message('host.event', 1, HostEvent)
+/** The answer to each query. */
+export const queryAnswers = {
+  console_output: message('agent.console-output', 1, T.Object({ output: T.String({ maxLength: 1_048_576 }) })),
+  uptime: message('agent.uptime', 1, T.Object({ uptime: T.String({ maxLength: 255 }) })),
+  diagnostics: message('agent.diagnostics', 1, Diagnostics),
+  disks: message('agent.disks', 1, T.Object({ disks: T.Array(DiskFile, { maxItems: 32 }) })),
+} as const
+export type QueryAnswer<N extends QueryName> = Static<(typeof queryAnswers)[N]['schema']>

@@ -1,5 +1,5 @@
 import { Type as T } from '@sinclair/typebox'
-import { ImageSource } from './agent.ts'
+import { ImageSource } from './instance.ts'
 import { message } from './contract.ts'
 
 /** Topic on which the API role tells where a host gets an image; its answer carries a permission that expires. */

@@ -1,5 +1,5 @@
 import { type Static, Type as T } from '@sinclair/typebox'
-import { Flavor } from './agent.ts'
+import { Flavor } from './instance.ts'
 import { message } from './contract.ts'
 
 /** Topic on which any scheduler replica answers `PlanRequest` with `PlanResult`. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { computeFace, computePolicies } from '../../src/api/compute/index.ts'
 import { type Cells, createCells, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
 import { type Compute, createCompute, type ImageFacts, type SecurityGroup } from '../../src/compute/index.ts'
+import type { AgentQuery } from '../../src/contracts/index.ts'
 import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
 import { createMemoryBus } from '../../src/platform/bus/index.ts'
 import { asProblem } from '../../src/platform/db/index.ts'
@@ -108,6 +109,14 @@ export interface ComputeApi {
   stop(): Promise<void>
 }
 
+/** What a host says of its guests: consoles as a test has written them. */
+function answerOf(asked: AgentQuery, consoles: ReadonlyMap<string, string>): unknown {
+  if (asked.query === 'uptime') return { uptime: UPTIME }
+  if (asked.query !== 'console_output') throw new Error(`no answer to ${asked.query} here`)
+  const all = (consoles.get(asked.server_id) ?? '').split('\n')
+  return { output: (asked.lines === null ? all : all.slice(-asked.lines)).join('\n') }
+}
+
 /** The compute API over HTTP with real databases; images, networks and hosts are stand-ins that say yes. */
 export async function startComputeApi(
   quota: Partial<Record<string, number>> = {},
@@ -128,10 +137,7 @@ export async function startComputeApi(
     hostCalls: {
       command: async () => ({ power_state: 'running' }),
       async query(_host, asked) {
-        if (asked.query === 'uptime') return UPTIME
-        const { server_id, lines } = asked
-        const all = (consoles.get(server_id) ?? '').split('\n')
-        return (lines === null ? all : all.slice(-lines)).join('\n')
+        return answerOf(asked, consoles) as never
       },
     },
     clock: systemClock,

@@ -55,6 +55,12 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
     bad_images: badImages(images),
     consoleText: () => 'tiny-guest login:',
 
+    image: () => images.add(makeTinyImage()),
+    upload() {
+      const target = images.target('qcow2')
+      return { target, arrived: async () => images.uploaded(target) !== null }
+    },
+
     async leftovers() {
       const guests = new Set((await host.virsh('list', '--all', '--uuid')).split('\n').filter(Boolean))
       const own = await readdir(host.instancesDir)

@@ -13,6 +13,16 @@ const FakeGuest = T.Object({
   power_state: PowerState,
   /** How often it was started. */
   boots: T.Integer(),
+  /** What is on its root disk: it goes with the disk, and a new disk is another one. */
+  disk: T.String(),
+  image_id: T.Union([T.String(), T.Null()]),
+  vifs: T.Array(T.Object({ port_id: T.String(), mac_address: T.String() })),
+  rescued: T.Boolean(),
+  /**
+   * `here` like any guest; `aside` for what a migration has set aside; `arriving` at the destination of a live one;
+   * `left` at its source, until that is cleaned up.
+   */
+  place: T.Union([T.Literal('here'), T.Literal('aside'), T.Literal('arriving'), T.Literal('left')]),
 })
 export type FakeGuest = Static<typeof FakeGuest>
 
@@ -25,11 +35,16 @@ const guestLine = message('fake.guest-line', 1, Line)
  * there again after a `kill -9`.
  */
 export interface FakeGuests {
+  /** By server id; those set aside under `asideKey`. */
   of(host: string): ReadonlyMap<string, FakeGuest>
   set(host: string, guest: FakeGuest): void
-  delete(host: string, serverId: string): void
+  delete(host: string, key: string): void
   close(): void
 }
+
+/** A guest that is set aside may stand beside the one that a resize on the same host makes of it. */
+export const asideKey = (serverId: string): string => `${serverId}_resize`
+const keyOf = ({ server_id, place }: FakeGuest): string => (place === 'aside' ? asideKey(server_id) : server_id)
 
 const COMPACT_BYTES = 4_194_304
 const NONE: ReadonlyMap<string, FakeGuest> = new Map()
@@ -49,7 +64,7 @@ export function openFakeGuests(directory?: string): FakeGuests {
 
   return {
     of: (host) => hosts.get(host) ?? NONE,
-    set: (host, guest) => change({ host, server: guest.server_id, guest }),
+    set: (host, guest) => change({ host, server: keyOf(guest), guest }),
     delete: (host, server) => change({ host, server, guest: null }),
     close: () => file?.close(),
   }

@@ -6,6 +6,7 @@ import type { Logger } from '../../../src/platform/log/index.ts'
 import { createImageCache, QemuImgError, qemuImgVersion } from '../../images/index.ts'
 import { createLibvirt, LibvirtUnavailable } from '../../libvirt/index.ts'
 import { type Driver, DriverError } from '../driver.ts'
+import { lackingVerbs } from '../lacking.ts'
 import { machineUptime } from '../uptime.ts'
 import type { DomainHost } from './domain-xml.ts'
 import { asDriverErrors } from './failure.ts'
@@ -68,6 +69,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
   }
 
   return {
+    ...lackingVerbs(),
     name: 'libvirt',
 
     async open() {

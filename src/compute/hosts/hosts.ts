@@ -150,7 +150,7 @@ export function createHosts(options: HostsOptions) {
     /** How long a host has been up, in the words of uptime(1). @throws {Problem} bad_request where it is down */
     async uptime({ host, up }: HypervisorState): Promise<string> {
       if (!up) throw badRequest(`Compute service of ${host.host} is unavailable at this time.`)
-      return options.hostCalls.query(host.host, { query: 'uptime' }, UPTIME_DEADLINE_S)
+      return (await options.hostCalls.query(host.host, { query: 'uptime' }, UPTIME_DEADLINE_S)).uptime
     },
 
     /** Adds the servers that each hypervisor has. */

@@ -103,11 +103,12 @@ export function createServerUseCases(ports: ServerPorts) {
     /** @param lines from the end; null is all of it. @throws {Problem} conflict: it is on no host yet */
     async consoleOutput({ server }: Located, lines: number | null): Promise<string> {
       if (server.host === null) throw conflict(`Instance ${server.id} is not ready`)
-      return ports.hostCalls.query(
+      const { output } = await ports.hostCalls.query(
         server.host,
         { query: 'console_output', server_id: server.id, lines },
         CONSOLE_DEADLINE_S,
       )
+      return output
     },
 
     /** Locks against all but admins; a lock of another project's admin is not the owner's to lift. */

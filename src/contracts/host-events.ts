@@ -1,0 +1,54 @@
+import { type Static, Type as T } from '@sinclair/typebox'
+import { message } from './contract.ts'
+import { Count, Name, PowerState, Uuid } from './instance.ts'
+import { Progress } from './moving.ts'
+
+/** Where hosts report; the conductor believes each only about itself. */
+export const HOST_EVENTS = 'host-events'
+
+/** What a host has, as it reports it; ratios and reserves come from its own configuration, as in Nova. */
+export const Inventory = T.Object({
+  hypervisor_hostname: Name,
+  node_id: Uuid,
+  host_ip: T.String({ maxLength: 45 }),
+  hypervisor_type: T.String({ maxLength: 64 }),
+  /** Nova's integer form: 7.2.18 is 7002018. */
+  hypervisor_version: T.Integer({ minimum: 0 }),
+  vcpus: Count,
+  memory_mb: Count,
+  local_gb: Count,
+  reserved_vcpus: Count,
+  reserved_memory_mb: Count,
+  reserved_disk_gb: Count,
+  cpu_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
+  ram_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
+  disk_allocation_ratio: T.Number({ exclusiveMinimum: 0, maximum: 1000 }),
+  /** Nova's `cpu_info`: arch, model, vendor, features, topology. */
+  cpu_info: T.Record(T.String(), T.Unknown()),
+  /** `[arch, hypervisor type, vm mode]` triples. */
+  supported_instances: T.Array(T.Tuple([T.String(), T.String(), T.String()]), { maxItems: 256 }),
+})
+export type Inventory = Static<typeof Inventory>
+
+const from = { host: Name, sent_at: T.Integer() }
+
+export const HostEvent = T.Union([
+  /** The host joins or its inventory changed. Also its first sign of life after a start. */
+  T.Object({ ...from, event: T.Literal('inventory'), inventory: Inventory }),
+  T.Object({ ...from, event: T.Literal('heartbeat'), report_count: Count }),
+  /** The guest's power state changed outside a command. */
+  T.Object({ ...from, event: T.Literal('power'), server_id: Uuid, power_state: PowerState }),
+  /** All guests the host has, at start and now and then: what is not in it does not run there. */
+  T.Object({
+    ...from,
+    event: T.Literal('guests'),
+    guests: T.Array(T.Object({ server_id: Uuid, power_state: PowerState }), { maxItems: 10_000 }),
+  }),
+  /** How far a command is that takes long; at most one a second for each. */
+  T.Object({ ...from, event: T.Literal('progress'), server_id: Uuid, command_id: Uuid, progress: Progress }),
+  /** The host asks how its network has to be (`HostNetworks`); at start, and now and then. */
+  T.Object({ ...from, event: T.Literal('networks_wanted') }),
+  T.Object({ ...from, event: T.Literal('goodbye') }),
+])
+export type HostEvent = Static<typeof HostEvent>
+export const hostEvent = message('host.event', 1, HostEvent)
