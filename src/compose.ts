@@ -20,7 +20,7 @@ import { serve } from './platform/http/index.ts'
 import { type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
 import { policyDefaults } from './policies.ts'
-import { remotePlanner, remoteImages, serveImages } from './remote.ts'
+import { remoteImages, remotePlanner, remoteScheduling, serveImages } from './remote.ts'
 import { createScheduler, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
 import { loadSecrets, lockStatePath, writeClientFiles } from './state/index.ts'
@@ -186,12 +186,14 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     images: { show: (ctx, id) => images.factsFor(ctx, id) },
     networks,
     hostCalls: createHostCalls(bus, clock),
+    scheduling: remoteScheduling(bus, config.DEFAULT.rpc_response_timeout),
     clock,
     log: logs.role('nova-api'),
     quota: config.quota,
     instance_name_template: config.DEFAULT.instance_name_template,
     service_down_time_s: config.DEFAULT.service_down_time,
     default_availability_zone: config.DEFAULT.default_availability_zone,
+    default_schedule_zone: config.DEFAULT.default_schedule_zone ?? null,
     internal_service_availability_zone: config.DEFAULT.internal_service_availability_zone,
   })
   const { admin_password, demo_password, node_id } = secrets

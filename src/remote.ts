@@ -1,7 +1,16 @@
 import { ask, type ImageSources, type Planner } from './conductor/index.ts'
-import { IMAGE_SOURCES, imageSource, imageSourceRequest, planResult, SCHEDULER_TOPIC } from './contracts/index.ts'
-import { systemClock } from './kernel/index.ts'
-import type { Bus, Json, Subscription } from './platform/bus/index.ts'
+import type { Scheduling } from './compute/index.ts'
+import {
+  IMAGE_SOURCES,
+  imageSource,
+  imageSourceRequest,
+  planResult,
+  SCHEDULER_TOPIC,
+  WHAT_IF_TOPIC,
+  whatIfResult,
+} from './contracts/index.ts'
+import { systemClock, unavailable } from './kernel/index.ts'
+import { type Bus, BusTimeout, type Json, type Subscription } from './platform/bus/index.ts'
 
 /** An api may be restarting; a host is not to blame for that. */
 const IMAGE_SOURCE_DEADLINE_S = 120
@@ -18,6 +27,22 @@ export function remotePlanner(bus: Bus, deadline_s: number): Planner {
           silence: 'The scheduler did not answer in time.',
         }),
       ),
+  }
+}
+
+/**
+ * Questions to a scheduler. They take the bus also where one is in this process: it lets in only so many at a time.
+ * Somebody is waiting for the answer, so there is no second try.
+ */
+export function remoteScheduling(bus: Bus, deadline_s: number): Scheduling {
+  return {
+    async whatIf(asked) {
+      try {
+        return whatIfResult.parse(await bus.call(WHAT_IF_TOPIC, asked as unknown as Json, { deadline_s }))
+      } catch (error) {
+        throw error instanceof BusTimeout ? unavailable('The scheduler did not answer in time.', error) : error
+      }
+    },
   }
 }
 

@@ -9,7 +9,7 @@ import { createZones } from './aggregates/zones.ts'
 import { createFlavors, type Flavors } from './flavors/flavors.ts'
 import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
-import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup } from './ports.ts'
+import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup, Scheduling } from './ports.ts'
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
 import { createServerGroups, type ServerGroups } from './server-groups/server-groups.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
@@ -22,6 +22,7 @@ export interface ComputeOptions {
   readonly images: ImageLookup
   readonly networks: NetworkCheck
   readonly hostCalls: HostCalls
+  readonly scheduling: Scheduling
   readonly clock: Clock
   readonly log: Logger
   /** `[quota]`; of its options those that are counted here. */
@@ -29,6 +30,7 @@ export interface ComputeOptions {
   readonly instance_name_template: string
   readonly service_down_time_s: number
   readonly default_availability_zone: string
+  readonly default_schedule_zone: string | null
   readonly internal_service_availability_zone: string
 }
 
@@ -81,6 +83,8 @@ export function createCompute(options: ComputeOptions): Compute {
       images: options.images,
       networks: options.networks,
       hostCalls: options.hostCalls,
+      scheduling: options.scheduling,
+      default_schedule_zone: options.default_schedule_zone,
       clock,
       instance_name_template: options.instance_name_template,
       ring: (database, taskId) => ringTask(bus, database, taskId, log),

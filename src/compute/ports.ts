@@ -1,4 +1,5 @@
 import type { BuiltFrom, RequestedNetwork } from '../cells/index.ts'
+import type { WhatIfRequest, WhatIfResult } from '../contracts/index.ts'
 import type { RequestContext } from '../kernel/index.ts'
 
 /** What the use cases need of their neighbours. The composition root binds each. */
@@ -57,4 +58,10 @@ export interface NetworkCheck {
 /** Tells the schedulers to look at hosts again. Nothing is lost when nobody hears it. */
 export interface HostNews {
   hostsChanged(cellId: string, hostIds: readonly number[]): void
+}
+
+/** The schedulers, wherever they are. */
+export interface Scheduling {
+  /** @throws {Problem} bad_request for an assumption that cannot be made; unavailable when no scheduler answers. */
+  whatIf(asked: WhatIfRequest): Promise<WhatIfResult>
 }

@@ -5,5 +5,6 @@ export type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.t
 export { Crash, type Probe, type ProbePoint } from './run.ts'
 export { cancelTasks, insertTask, insertTasks, type NewTask } from './tasks.store.ts'
 export { keptDecision } from './tasks/decision.ts'
+export { planRequestFor, seedOf, type Wanted } from './tasks/plan-request.ts'
 export { DELETE_DEADLINE_S } from './tasks/delete-server.ts'
 export { instanceName } from './tasks/instance.ts'

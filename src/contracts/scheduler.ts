@@ -4,6 +4,8 @@ import { message } from './contract.ts'
 
 /** Topic on which any scheduler replica answers `PlanRequest` with `PlanResult`. */
 export const SCHEDULER_TOPIC = 'scheduler'
+/** Topic on which any scheduler replica answers `WhatIfRequest` with `WhatIfResult`. */
+export const WHAT_IF_TOPIC = 'scheduler-what-if'
 /** Broadcast: hosts (cell and row id) whose row has changed, so that every replica reads it again. */
 export const HOSTS_CHANGED = 'hosts-changed'
 
@@ -189,3 +191,63 @@ export type PlanResult = Static<typeof PlanResult>
 export const planRequest = message('scheduler.plan-request', 1, PlanRequest)
 export const planResult = message('scheduler.plan-result', 1, PlanResult)
 export const decision = message('scheduler.decision', 1, Decision)
+
+/** Servers that one what-if places by name, and hosts that it adds. */
+export const MAX_WHAT_IF_SERVERS = 1_000
+export const MAX_WHAT_IF_HOSTS = 10_000
+/** Further servers are counted up to this. */
+export const MAX_WHAT_IF_MORE = 10_000
+
+const Size = T.Integer({ minimum: 0, maximum: 2 ** 30 - 1 })
+const Ratio = T.Number({ minimum: 0, maximum: 1_000 })
+
+/** Hosts that do not exist yet: as large as said, in all else as `like`, or as an empty host without traits. */
+export const AddedHosts = T.Object({
+  count: T.Optional(T.Integer({ minimum: 1, maximum: MAX_WHAT_IF_HOSTS })),
+  /** Name of the first; several are numbered. */
+  name: T.Optional(T.String({ minLength: 1, maxLength: 200 })),
+  /** A host there is, to be copied empty. */
+  like: T.Optional(T.String({ minLength: 1, maxLength: 255 })),
+  vcpus: T.Optional(Size),
+  memory_mb: T.Optional(Size),
+  local_gb: T.Optional(Size),
+  cpu_allocation_ratio: T.Optional(Ratio),
+  ram_allocation_ratio: T.Optional(Ratio),
+  disk_allocation_ratio: T.Optional(Ratio),
+  availability_zone: T.Optional(T.String({ minLength: 1, maxLength: 255 })),
+  hypervisor_type: T.Optional(T.String({ minLength: 1, maxLength: 255 })),
+})
+export type AddedHosts = Static<typeof AddedHosts>
+
+/** What is to be taken for true of the hosts. */
+export const Assumptions = T.Object({
+  down: HostNames,
+  disabled: HostNames,
+  added: T.Array(AddedHosts, { maxItems: 100 }),
+})
+export type Assumptions = Static<typeof Assumptions>
+
+/** Where would these servers go? Nothing comes of it: no claim, no host that others would find taken. */
+export const WhatIfRequest = T.Object({
+  request: PlanRequest,
+  servers: T.Integer({ minimum: 1, maximum: MAX_WHAT_IF_SERVERS }),
+  assume: Assumptions,
+})
+export type WhatIfRequest = Static<typeof WhatIfRequest>
+
+export const WhatIfResult = T.Object({
+  /** Hosts that were looked at, with those that were assumed. */
+  hosts: T.Integer({ minimum: 0 }),
+  /** One for each server that found a host, in order; fewer than asked for where they do not all fit. */
+  placed: T.Array(Candidate, { maxItems: MAX_WHAT_IF_SERVERS }),
+  /** The same servers that would fit beside these; more than so many when `at_least`. */
+  more: T.Object({ servers: T.Integer({ minimum: 0 }), at_least: T.Boolean() }),
+  /** What stood in the way of the first server. */
+  first: Explanation,
+  /** What stands in the way of the one that does not fit any more; null where none was found. */
+  blocked: T.Union([Explanation, T.Null()]),
+})
+export type WhatIfResult = Static<typeof WhatIfResult>
+
+export const whatIfRequest = message('scheduler.what-if-request', 1, WhatIfRequest)
+export const whatIfResult = message('scheduler.what-if-result', 1, WhatIfResult)

@@ -6,6 +6,10 @@ import {
   planRequest,
   type PlanResult,
   SCHEDULER_TOPIC,
+  WHAT_IF_TOPIC,
+  type WhatIfRequest,
+  whatIfRequest,
+  type WhatIfResult,
 } from '../contracts/index.ts'
 import { type Clock, unavailable } from '../kernel/index.ts'
 import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
@@ -19,6 +23,7 @@ import { CATCH_UP_EVERY_MS, createReplica, type Replica } from './replica.ts'
 import { MAX_RANKED, type Snapshot } from './snapshot.ts'
 import { createTaken } from './taken.ts'
 import { warmUp } from './warm-up.ts'
+import { whatIf } from './what-if.ts'
 import { type Multipliers, weighings } from './weighers/index.ts'
 
 /** The part of the configuration that decisions depend on. */
@@ -49,6 +54,11 @@ export interface Scheduler {
    * @throws {Problem} unavailable before any cell was read.
    */
   plan(request: PlanRequest): PlanResult
+  /**
+   * Where servers would go, and how many more of them. Nothing is counted against the hosts.
+   * @throws {Problem} unavailable as `plan`; bad_request for an assumption about a host that there is not.
+   */
+  whatIf(asked: WhatIfRequest): Promise<WhatIfResult>
   /** Reads the hosts, answers on the bus, follows changes. Resolves when hosts are read, or could not be. */
   start(bus: Bus): Promise<void>
   /** By how many seconds the hosts known here may lie behind each cell's database; Infinity before the first read. */
@@ -62,6 +72,8 @@ export interface Scheduler {
 const SWEEP_EVERY_MS = 1_000
 /** A decision takes microseconds; more at once than the bus hands over in one go gains nothing. */
 const SERVED_AT_ONCE = 64
+/** Each holds a copy of the hosts. */
+const WHAT_IFS_AT_ONCE = 2
 
 /** @throws {Error} for an option that cannot be: an unknown filter, a multiplier that is no number. */
 export function createScheduler({ config, cells, clock, log }: SchedulerParts): Scheduler {
@@ -77,17 +89,34 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
   const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(policy, plan(policy, snapshot, request))
 
   function decide(request: PlanRequest): PlanResult {
-    if (replicas.length > 0 && replicas.every(({ read_at }) => read_at === null)) {
-      throw unavailable('The scheduler has not read the hosts yet.')
-    }
     const now = clock.now()
-    sweep(now)
+    refresh(now)
     let made = plan(policy, fleet, request)
     // What others were promised and may not get must not refuse anyone: the claim will tell.
     if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
     const [winner] = made.candidates
     if (winner) taken.add(winner.host.slot, { ...demand(request.flavor), servers: 1 }, now)
     return resultOf(policy, made)
+  }
+
+  function refresh(now: number): void {
+    if (replicas.length > 0 && replicas.every(({ read_at }) => read_at === null)) {
+      throw unavailable('The scheduler has not read the hosts yet.')
+    }
+    sweep(now)
+  }
+
+  function answer(asked: WhatIfRequest): Promise<WhatIfResult> {
+    const now = clock.now()
+    refresh(now)
+    return whatIf(asked, {
+      hosts: fleet.hosts(),
+      options: config.DEFAULT,
+      now,
+      decide: (snapshot, request) => plan(policy, snapshot, request),
+      render: (made) => resultOf(policy, made),
+      signal: stopping.signal,
+    })
   }
 
   function sweep(now: number): void {
@@ -103,11 +132,14 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
     const serving = bus.serve(SCHEDULER_TOPIC, { concurrency: SERVED_AT_ONCE }, async (message) => {
       return decide(planRequest.parse(message)) as unknown as Json
     })
-    subscriptions.push(listening, serving)
+    const playing = bus.serve(WHAT_IF_TOPIC, { concurrency: WHAT_IFS_AT_ONCE }, async (message) => {
+      return (await answer(whatIfRequest.parse(message))) as unknown as Json
+    })
+    subscriptions.push(listening, serving, playing)
     // Listens before it reads: a change between the two is heard.
     await listening.ready
     await Promise.all(replicas.map((replica) => replica.catchUp()))
-    await serving.ready
+    await Promise.all([serving.ready, playing.ready])
     background = Promise.all([...replicas.map(keepUp), warmUp(imagine, stopping.signal)])
   }
 
@@ -121,6 +153,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
 
   return {
     plan: decide,
+    whatIf: answer,
     start,
     hostCount: () => fleet.size,
     lag: () =>

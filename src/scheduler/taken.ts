@@ -65,7 +65,7 @@ export function createTaken(fleet: Fleet): Taken {
   }
 }
 
-const sum = (one: Demand, other: Demand): Demand => ({
+export const sum = (one: Demand, other: Demand): Demand => ({
   vcpus: one.vcpus + other.vcpus,
   memory_mb: one.memory_mb + other.memory_mb,
   disk_gb: one.disk_gb + other.disk_gb,

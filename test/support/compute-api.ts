@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { computeFace, computePolicies } from '../../src/api/compute/index.ts'
-import { type Cells, createCells, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
+import { type Cells, createCells, hostSource, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
 import { type Compute, createCompute, type ImageFacts, type SecurityGroup } from '../../src/compute/index.ts'
 import type { AgentQuery } from '../../src/contracts/index.ts'
 import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
@@ -8,6 +8,7 @@ import { createMemoryBus } from '../../src/platform/bus/index.ts'
 import { asProblem } from '../../src/platform/db/index.ts'
 import { type Call, serve } from '../../src/platform/http/index.ts'
 import { createPolicy } from '../../src/platform/policy/index.ts'
+import { type Scheduler, startScheduler } from './scheduler.ts'
 import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 
 /** Everybody who asks in tests; the token is the name. */
@@ -125,9 +126,13 @@ export async function startComputeApi(
   const databases = given ?? (await testDatabases())
   const cells = createCells(databases, quietLog)
   const consoles = new Map<string, string>()
+  const bus = createMemoryBus({ log: quietLog })
+  let started: Promise<Scheduler> | undefined
+  /** Of the hosts that cell1 has when it is first asked. */
+  const scheduler = (): Promise<Scheduler> => (started ??= startScheduler(bus, [hostSource(cells.global, cells.get('cell1'), 'nova')]))
   const compute = createCompute({
     cells,
-    bus: createMemoryBus({ log: quietLog }),
+    bus,
     projects: { exists: async (id) => /^[0-9a-f]{32}$/.test(id) },
     images: { show: async (_ctx, id) => (id === IMAGE.id ? IMAGE : null) },
     networks: {
@@ -140,6 +145,8 @@ export async function startComputeApi(
         return answerOf(asked, consoles) as never
       },
     },
+    scheduling: { whatIf: async (asked) => (await scheduler()).whatIf(asked) },
+    default_schedule_zone: null,
     clock: systemClock,
     log: quietLog,
     quota: {
@@ -215,6 +222,8 @@ export async function startComputeApi(
     },
     async stop() {
       await server.stop({ deadline_s: 1 })
+      await (await started)?.stop()
+      await bus.close()
       await databases.drop()
     },
   }

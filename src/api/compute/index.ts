@@ -15,6 +15,7 @@ import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import { removed } from './removed.ts'
 import type { Resource } from './route.ts'
+import { scheduling } from './scheduling.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
 import { servers } from './servers.ts'
@@ -50,6 +51,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     volumesBoot(ofServers),
     serverParts(compute),
     attachments(compute),
+    scheduling(compute),
     serverGroups(compute, { maxLimit }),
     instanceActions(compute, { maxLimit }),
     flavors(compute, { maxLimit }),

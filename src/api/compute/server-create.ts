@@ -26,47 +26,47 @@ import { BlockDeviceOf, BlockDeviceV1, NetworksOf, SchedulerHints } from './serv
 const MAX_USER_DATA_CHARS = 65_535
 const MAX_TAGS = 50
 
-export const ServerCreate = bodyShape(
-  'server.create',
-  {
-    name: Name,
-    flavorRef: T.Union([T.String({ minLength: 1, maxLength: 512 }), T.Integer({ minimum: 0 })]),
-    imageRef: T.Optional(T.Union([Uuid, T.Literal('')])),
-    networks: NetworksOf({ tag: true, strict: true }),
-    adminPass: T.Optional(T.String({ maxLength: 255 })),
-    metadata: T.Optional(Metadata),
-    availability_zone: T.Optional(Name),
-    block_device_mapping: T.Optional(BlockDeviceV1),
-    block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: true }),
-    config_drive: T.Optional(Bool),
-    key_name: T.Optional(Name),
-    min_count: T.Optional(Int(1)),
-    max_count: T.Optional(Int(1)),
-    return_reservation_id: T.Optional(Bool),
-    security_groups: T.Optional(T.Array(closed({ name: T.Optional(Name) }), { maxItems: 64 })),
-    user_data: T.Optional(Base64(MAX_USER_DATA_CHARS)),
-    'OS-DCF:diskConfig': T.Optional(T.Union([T.Literal('AUTO'), T.Literal('MANUAL')])),
-    accessIPv4: T.Optional(Ipv4),
-    accessIPv6: T.Optional(Ipv6),
-    description: T.Optional(Description),
-    tags: T.Optional(T.Array(Tag, { maxItems: MAX_TAGS })),
-    trusted_image_certificates: T.Optional(
-      T.Union([
-        T.Array(T.String({ minLength: 1, maxLength: 255 }), { minItems: 1, maxItems: 50, uniqueItems: true }),
-        T.Null(),
-      ]),
-    ),
-    host: T.Optional(Fqdn),
-    hypervisor_hostname: T.Optional(Fqdn),
-    hostname: T.Optional(Fqdn),
-  },
-  (server) =>
-    closed({
-      server,
-      'os:scheduler_hints': T.Optional(SchedulerHints),
-      'OS-SCH-HNT:scheduler_hints': T.Optional(SchedulerHints),
-    }),
-)
+/** The fields of `server`, in their newest form. */
+export const createFields = {
+  name: Name,
+  flavorRef: T.Union([T.String({ minLength: 1, maxLength: 512 }), T.Integer({ minimum: 0 })]),
+  imageRef: T.Optional(T.Union([Uuid, T.Literal('')])),
+  networks: NetworksOf({ tag: true, strict: true }),
+  adminPass: T.Optional(T.String({ maxLength: 255 })),
+  metadata: T.Optional(Metadata),
+  availability_zone: T.Optional(Name),
+  block_device_mapping: T.Optional(BlockDeviceV1),
+  block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: true }),
+  config_drive: T.Optional(Bool),
+  key_name: T.Optional(Name),
+  min_count: T.Optional(Int(1)),
+  max_count: T.Optional(Int(1)),
+  return_reservation_id: T.Optional(Bool),
+  security_groups: T.Optional(T.Array(closed({ name: T.Optional(Name) }), { maxItems: 64 })),
+  user_data: T.Optional(Base64(MAX_USER_DATA_CHARS)),
+  'OS-DCF:diskConfig': T.Optional(T.Union([T.Literal('AUTO'), T.Literal('MANUAL')])),
+  accessIPv4: T.Optional(Ipv4),
+  accessIPv6: T.Optional(Ipv6),
+  description: T.Optional(Description),
+  tags: T.Optional(T.Array(Tag, { maxItems: MAX_TAGS })),
+  trusted_image_certificates: T.Optional(
+    T.Union([
+      T.Array(T.String({ minLength: 1, maxLength: 255 }), { minItems: 1, maxItems: 50, uniqueItems: true }),
+      T.Null(),
+    ]),
+  ),
+  host: T.Optional(Fqdn),
+  hypervisor_hostname: T.Optional(Fqdn),
+  hostname: T.Optional(Fqdn),
+}
+
+/** What is said to the scheduler, beside `server`. */
+export const hintFields = {
+  'os:scheduler_hints': T.Optional(SchedulerHints),
+  'OS-SCH-HNT:scheduler_hints': T.Optional(SchedulerHints),
+}
+
+export const ServerCreate = bodyShape('server.create', createFields, (server) => closed({ server, ...hintFields }))
 export type ServerCreate = ReturnType<ReturnType<typeof ServerCreate.at>>
 type Wanted = ServerCreate['server']
 

@@ -11,7 +11,7 @@ import { type HostCalls, insertTask } from '../../conductor/index.ts'
 import { type Clock, conflict, isUuid, notFound, type Problem, type RequestContext } from '../../kernel/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import type { Hosts } from '../hosts/hosts.ts'
-import type { ImageLookup, NetworkCheck } from '../ports.ts'
+import type { ImageLookup, NetworkCheck, Scheduling } from '../ports.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import { assertAllowed, type Transition } from './transitions.ts'
 
@@ -22,6 +22,8 @@ export interface ServerPorts {
   readonly images: ImageLookup
   readonly networks: NetworkCheck
   readonly hostCalls: HostCalls
+  readonly scheduling: Scheduling
+  readonly default_schedule_zone: string | null
   readonly clock: Clock
   readonly instance_name_template: string
   /** Tells the conductors of a database that a task is there. */

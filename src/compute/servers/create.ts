@@ -129,13 +129,13 @@ function scheduleInput(ctx: RequestContext, request: CreateServers): Record<stri
   }
 }
 
-async function flavorFor(ports: ServerPorts, ctx: RequestContext, request: CreateServers): Promise<FlavorRow> {
+export async function flavorFor(ports: ServerPorts, ctx: RequestContext, request: CreateServers): Promise<FlavorRow> {
   const flavor = await findFlavor(ports.cells.global.sql, request.flavor_id, ctx.isAdmin ? null : ctx.projectId)
   if (!flavor || flavor.disabled) throw badRequest(`Flavor ${request.flavor_id} could not be found.`)
   return flavor
 }
 
-async function imageFor(ports: ServerPorts, ctx: RequestContext, imageId: string): Promise<ImageFacts> {
+export async function imageFor(ports: ServerPorts, ctx: RequestContext, imageId: string): Promise<ImageFacts> {
   const image = await ports.images.show(ctx, imageId)
   if (!image) throw badRequest('Can not find requested image')
   if (image.status !== 'active') throw badRequest(`Image ${imageId} is not active.`)
@@ -149,7 +149,7 @@ async function publicKeyFor(ports: ServerPorts, ctx: RequestContext, name: strin
   return keypair.public_key
 }
 
-async function checkPlace(ports: ServerPorts, request: CreateServers): Promise<void> {
+export async function checkPlace(ports: ServerPorts, request: CreateServers): Promise<void> {
   const { availability_zone, requested_node } = request
   const host = request.force_host ?? request.requested_host
   if (availability_zone !== null) {
@@ -170,7 +170,7 @@ async function checkPlace(ports: ServerPorts, request: CreateServers): Promise<v
 
 const GIB = 2 ** 30
 
-function checkFits(flavor: FlavorRow, image: ImageFacts, { may_use_zero_disk }: CreateServers): void {
+export function checkFits(flavor: FlavorRow, image: ImageFacts, { may_use_zero_disk }: CreateServers): void {
   if (image.min_ram_mb > flavor.memory_mb) {
     throw badRequest("Flavor's memory is too small for requested image.")
   }
@@ -270,7 +270,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
   })
 }
 
-function flavorCopy(flavor: FlavorRow): Flavor {
+export function flavorCopy(flavor: FlavorRow): Flavor {
   return {
     id: flavor.flavor_id,
     name: flavor.name,

@@ -1,5 +1,6 @@
 import type { ListedServer, Located, MappedServer, Server, ServerQuery } from '../../cells/index.ts'
 import { instanceName } from '../../conductor/index.ts'
+import type { Assumptions, WhatIfResult } from '../../contracts/index.ts'
 import { badRequest, conflict, isUuid, Problem, type RequestContext } from '../../kernel/index.ts'
 import type { HostStatus } from '../hosts/hosts.ts'
 import type { SecurityGroup } from '../ports.ts'
@@ -8,6 +9,7 @@ import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
+import { schedulingOf, whatIf } from './scheduling.ts'
 import { createUnreachable } from './unreachable.ts'
 
 /** A server with what follows from its row. */
@@ -65,6 +67,13 @@ export function createServerUseCases(ports: ServerPorts) {
     details,
 
     create: (ctx: RequestContext, request: CreateServers): Promise<Server[]> => createServers(ports, ctx, request),
+
+    /** How the server came to its host, or why to none. */
+    scheduling: schedulingOf,
+
+    /** Where servers of such a request would go. Nothing is written. @throws {Problem} as `create`, but for the quota */
+    whatIf: (ctx: RequestContext, request: CreateServers, assume: Assumptions): Promise<WhatIfResult> =>
+      whatIf(ports, ctx, request, assume),
 
     /**
      * @param marker id of the last server of the page before

@@ -1,6 +1,6 @@
 import { Type as T } from '@sinclair/typebox'
-import { CELL0, findAccepted, findServer, hostsOfServers, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
-import { type PlanRequest, type PlanResult, SchedulerHints } from '../../contracts/index.ts'
+import { CELL0, findAccepted, findServer, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
+import { type PlanResult, SchedulerHints } from '../../contracts/index.ts'
 import { Problem } from '../../kernel/index.ts'
 import type { CellDb, GlobalTx } from '../../platform/db/index.ts'
 import { sentence } from '../../scheduler/index.ts'
@@ -9,6 +9,7 @@ import { cancelTasks, insertTask } from '../tasks.store.ts'
 import { DELETE_DEADLINE_S } from './delete-server.ts'
 import type { Attempt } from './decision.ts'
 import { type Owner, placeInCell0, placeOnHost } from './place.ts'
+import { planRequestFor, seedOf, type Wanted } from './plan-request.ts'
 import type { TaskPorts } from './ports.ts'
 
 export const ScheduleInput = T.Object({
@@ -69,11 +70,12 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   if (placed) return placed
   const server = await findAccepted(ports.cells.global, context.subject)
   if (!server) return null
-  const hints = await hintsFor(ports, server, context)
+  const seed = seedOf(server.id)
+  const request = await planRequestFor(wantedBy(server, context), { ...ports, count: ports.max_attempts, seed })
   const attempts: Attempt[] = []
   let plan = NO_PLAN
   for (let round = 0; round < MAX_PLANS; round++) {
-    plan = await ports.planner.plan({ ...planRequest(ports, server, context, round), ...hints, retry: attempts.map(placeOf) })
+    plan = await ports.planner.plan({ ...request, seed: seed + round, retry: attempts.map(placeOf) })
     if (plan.candidates.length === 0) break
     for (let index = 0; index < plan.candidates.length; index++) {
       const { cell_id, host, node } = plan.candidates[index]!
@@ -91,46 +93,26 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
 
 const placeOf = ({ host, node }: Attempt) => ({ host, node })
 
-/** Where the servers of the hints are is looked up when it is needed, and tells nothing of other projects. */
-async function hintsFor(ports: TaskPorts, server: Server, context: Context): Promise<Pick<PlanRequest, 'hints'>> {
-  const { hints } = context.input
-  if (hints === undefined) return {}
-  const hostsOf = async (ids: readonly string[]): Promise<string[]> => {
-    const cells = ports.cells.withHosts()
-    const found = await Promise.all(cells.map((cell) => hostsOfServers(cell, server.project_id, ids)))
-    return [...new Set(found.flat())]
-  }
-  const { different_host, same_host, ...rest } = hints
-  return {
-    hints: {
-      ...rest,
-      ...(different_host === undefined ? {} : { different_host: await hostsOf(different_host) }),
-      ...(same_host === undefined ? {} : { same_host: await hostsOf(same_host) }),
-    },
-  }
-}
-
 /** An earlier run may have placed it and been cut off; another plan might choose another cell. */
 async function cellThatHas(ports: TaskPorts, id: string): Promise<string | null> {
   for (const cell of ports.cells.all()) if (await findServer(cell, id)) return cell.id
   return null
 }
 
-function planRequest(ports: TaskPorts, server: Server, context: Context, round: number): PlanRequest {
+function wantedBy(server: Server, { input }: Context): Wanted {
+  const { force_host, force_node, requested_host, requested_node, hints } = input
   return {
     server_id: server.id,
     project_id: server.project_id,
     flavor: server.flavor,
     image_id: server.image_id,
     image_properties: { ...server.image?.properties },
-    availability_zone: server.availability_zone ?? ports.default_schedule_zone,
-    force_host: context.input.force_host,
-    force_node: context.input.force_node,
-    ...(context.input.requested_host === undefined ? {} : { requested_host: context.input.requested_host }),
-    ...(context.input.requested_node === undefined ? {} : { requested_node: context.input.requested_node }),
-    ignore_hosts: [],
-    count: ports.max_attempts,
-    seed: Number.parseInt(server.id.slice(0, 8), 16) + round,
+    availability_zone: server.availability_zone,
+    force_host,
+    force_node,
+    ...(requested_host === undefined ? {} : { requested_host }),
+    ...(requested_node === undefined ? {} : { requested_node }),
+    ...(hints === undefined ? {} : { hints }),
   }
 }
 
