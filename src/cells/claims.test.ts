@@ -128,7 +128,7 @@ test('servers that change places do not wait for each other', async () => {
 async function acceptOne(project_id: string, limits = UNLIMITED): Promise<Server | null> {
   const server = acceptedServer({ project_id })
   try {
-    await accept(databases.global, [server], limits, task(databases.global.sql, server))
+    await accept(databases.global, [server], { project: limits, user: null }, task(databases.global.sql, server))
     return server
   } catch (error) {
     expect(error).toMatchObject({ kind: 'over_quota' })

@@ -28,20 +28,23 @@ export {
 } from './listing.ts'
 export {
   accept,
+  cellsOf,
   findAccepted,
   findMapped,
   forget,
   listMapped,
   listMappedHosts,
   type MappedServer,
+  type QuotaBounds,
   type QuotaLimits,
   type QuotaUsage,
   quotaUsage,
   settleInCell,
+  userUsage,
   withdraw,
 } from './mappings.store.ts'
 export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
-export { findServer, hostsOfServers, insertServer, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
+export { findServer, hostsOfServers, insertServer, placedServers, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,
   removeService,

@@ -10,11 +10,17 @@ export interface Mapping {
   readonly cell_id: string | null
 }
 
-/** A project's bounds at the time of the request; -1 is unlimited. */
+/** Bounds at the time of the request; -1 is unlimited. */
 export interface QuotaLimits {
   readonly instances: number
   readonly cores: number
   readonly memory_mb: number
+}
+
+/** Of the project, and within it of the user where such a limit is set. */
+export interface QuotaBounds {
+  readonly project: QuotaLimits
+  readonly user: QuotaLimits | null
 }
 
 export interface QuotaUsage {
@@ -32,7 +38,7 @@ export interface QuotaUsage {
 export async function accept(
   db: GlobalDb,
   servers: readonly Server[],
-  limits: QuotaLimits,
+  { project: limits, user }: QuotaBounds,
   tasks: Fragment,
 ): Promise<void> {
   const first = servers[0]
@@ -43,6 +49,10 @@ export async function accept(
     wanted.cores += server.flavor.vcpus
     wanted.memory_mb += server.flavor.memory_mb
   }
+  if (user) {
+    await acceptOfUser(db, servers, wanted, { project: limits, user }, tasks)
+    return
+  }
   if (await acceptWithin(db.sql, servers, wanted, limits, tasks)) return
   // The first requests of a project find no row to count in.
   await db.sql`insert into quota_usages (project_id) values (${project_id}) on conflict do nothing`
@@ -50,9 +60,31 @@ export async function accept(
   throw overQuota(wanted, await quotaUsage(db.sql, project_id), limits)
 }
 
+/**
+ * The same for a user with a limit of his own. What users have is not kept but counted, after the project's row is
+ * locked: who is counted at the same time waits for it, and then sees what was accepted.
+ */
+async function acceptOfUser(
+  db: GlobalDb,
+  servers: readonly Server[],
+  wanted: QuotaUsage,
+  { project, user }: { readonly project: QuotaLimits; readonly user: QuotaLimits },
+  tasks: Fragment,
+): Promise<void> {
+  const { project_id, user_id } = servers[0]!
+  await db.sql`insert into quota_usages (project_id) values (${project_id}) on conflict do nothing`
+  await db.transaction(async (tx) => {
+    await tx`select from quota_usages where project_id = ${project_id} for update`
+    const used = await userUsage(tx, project_id, user_id)
+    if (shortOf(wanted, used, user).length > 0) throw overQuota(wanted, used, user)
+    if (await acceptWithin(tx, servers, wanted, project, tasks)) return
+    throw overQuota(wanted, await quotaUsage(tx, project_id), project)
+  })
+}
+
 /** @returns false, with nothing written, when the project has no room or no usage row yet. */
 async function acceptWithin(
-  sql: GlobalSql,
+  sql: GlobalSql | GlobalTx,
   servers: readonly Server[],
   wanted: QuotaUsage,
   limits: QuotaLimits,
@@ -87,14 +119,18 @@ async function acceptWithin(
   return written.count > 0
 }
 
-/** `Quota exceeded for cores: Requested 4, but already used 18 of 20 cores`, naming each resource that is short. */
-function overQuota(wanted: QuotaUsage, used: QuotaUsage, limits: QuotaLimits): Problem {
-  const names = { instances: 'instances', cores: 'cores', memory_mb: 'ram' } as const
-  const short = (Object.keys(names) as (keyof typeof names)[]).filter(
+const NAMES = { instances: 'instances', cores: 'cores', memory_mb: 'ram' } as const
+
+const shortOf = (wanted: QuotaUsage, used: QuotaUsage, limits: QuotaLimits): (keyof typeof NAMES)[] =>
+  (Object.keys(NAMES) as (keyof typeof NAMES)[]).filter(
     (key) => limits[key] >= 0 && used[key] + wanted[key] > limits[key],
   )
+
+/** `Quota exceeded for cores: Requested 4, but already used 18 of 20 cores`, naming each resource that is short. */
+function overQuota(wanted: QuotaUsage, used: QuotaUsage, limits: QuotaLimits): Problem {
+  const short = shortOf(wanted, used, limits)
   const list = (values: QuotaUsage): string => short.map((key) => values[key]).join(', ')
-  const resources = short.map((key) => names[key]).join(', ')
+  const resources = short.map((key) => NAMES[key]).join(', ')
   return new Problem(
     'over_quota',
     `Quota exceeded for ${resources}: Requested ${list(wanted)}, but already used ${list(used)} of ${list(limits)} ${resources}`,
@@ -105,6 +141,17 @@ export async function quotaUsage(db: GlobalTx | GlobalDb['sql'], project: string
   const [row] = await db<QuotaUsage[]>`
     select instances, cores, memory_mb from quota_usages where project_id = ${project}`
   return row ?? { instances: 0, cores: 0, memory_mb: 0 }
+}
+
+/** What one user of a project has of it. */
+export async function userUsage(db: GlobalTx | GlobalSql, project: string, user: string): Promise<QuotaUsage> {
+  const [row] = await db<QuotaUsage[]>`
+    select
+      count(*)::integer as instances,
+      coalesce(sum(vcpus), 0)::integer as cores,
+      coalesce(sum(memory_mb), 0)::bigint as memory_mb
+    from server_mappings where project_id = ${project} and user_id = ${user}`
+  return row!
 }
 
 export async function findMapping(db: GlobalDb, serverId: string): Promise<Mapping | null> {
@@ -192,4 +239,9 @@ export async function withdraw(tx: GlobalTx, serverId: string): Promise<boolean>
   if (withdrawn.count === 0) return false
   await forget(tx, serverId)
   return true
+}
+
+/** Of the servers that exist, whether each has a cell; those without a mapping are missing. */
+export async function cellsOf(db: GlobalDb, ids: readonly string[]): Promise<Pick<Mapping, 'server_id' | 'cell_id'>[]> {
+  return db.sql`select server_id, cell_id from server_mappings where server_id = any(${ids as string[]}::uuid[])`
 }

@@ -16,7 +16,14 @@ export async function lockServer(tx: CellTx, id: string): Promise<Server | null>
   return row ?? null
 }
 
-/** Adds a server with all that is known of it but its number, which the cell gives. */
+/** Those of these servers that are on a host. */
+export async function placedServers(db: CellDb, ids: readonly string[]): Promise<string[]> {
+  const rows = await db.sql<{ id: string }[]>`
+    select id from servers
+    where id = any(${ids as string[]}::uuid[]) and num_nulls(deleted_at) = 1 and host is not null`
+  return rows.map(({ id }) => id)
+}
+
 /** The hosts of those of these servers that the project has and that are on one. */
 export async function hostsOfServers(db: CellDb, projectId: string, ids: readonly string[]): Promise<string[]> {
   const rows = await db.sql<{ host: string }[]>`
@@ -26,6 +33,7 @@ export async function hostsOfServers(db: CellDb, projectId: string, ids: readonl
   return rows.map(({ host }) => host)
 }
 
+/** Adds a server with all that is known of it but its number, which the cell gives. */
 export async function insertServer(tx: CellTx, server: Server): Promise<void> {
   await tx`
     insert into servers overriding user value

@@ -70,7 +70,7 @@ export function createCompute(options: ComputeOptions): Compute {
   })
   return {
     flavors: createFlavors({ db: cells.global, projects }),
-    keypairs: createKeypairs({ db: cells.global, limit: options.quota.key_pairs }),
+    keypairs: createKeypairs({ db: cells.global, quotas }),
     hosts,
     aggregates: createAggregates({ db: cells.global, cells, zones, news }),
     quotas,

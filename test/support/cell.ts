@@ -155,7 +155,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
           deadline_s: 300,
         },
       ])
-      await accept(databases.global, [server], { instances: -1, cores: -1, memory_mb: -1 }, schedule)
+      await accept(databases.global, [server], { project: { instances: -1, cores: -1, memory_mb: -1 }, user: null }, schedule)
       ringTask(bus, 'global', task, quietLog)
       return server
     },

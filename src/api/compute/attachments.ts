@@ -1,14 +1,11 @@
 import type { Compute } from '../../compute/index.ts'
 import { notFound } from '../../kernel/index.ts'
-import { CountText, Many } from './fields.ts'
-import { queryShape, resource, route } from './route.ts'
+import { resource, route } from './route.ts'
 import { serverSubject } from './servers.ts'
 import { interfacesOf, interfaceView } from './views/interfaces.ts'
 import { securityGroupView } from './views/security-groups.ts'
 
-const VolumesQuery = queryShape('volume_attachments', { limit: Many(CountText), offset: Many(CountText) })
-
-/** What is attached to a server: its ports with their security groups, and volumes, of which this cloud has none. */
+/** What is attached to a server: its ports with their security groups. */
 export function attachments(compute: Compute) {
   const subject = serverSubject(compute)
 
@@ -41,14 +38,6 @@ export function attachments(compute: Compute) {
       handle: async ({ subject, as }) => ({
         security_groups: (await compute.servers.securityGroups(subject.located)).map((group) => as(securityGroupView, group)),
       }),
-    }),
-
-    route('GET', '/servers/:server_id/os-volume_attachments', {
-      policy: 'os_compute_api:os-volumes-attachments:index',
-      subject,
-      query: VolumesQuery,
-      ok: 200,
-      handle: () => ({ volumeAttachments: [] }),
     }),
   ])
 }

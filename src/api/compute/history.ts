@@ -7,6 +7,7 @@ import type { ServerGroupSource } from './views/server-groups.ts'
 import type { ServerSource } from './views/servers.ts'
 import type { ServiceSource } from './views/services.ts'
 import { CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
+import { ExternalEvents } from './external-event-fields.ts'
 import * as older from './older.ts'
 import { BlockDeviceOf, Hostname, NetworksOf, Personality, ServerSortKey } from './server-fields.ts'
 
@@ -113,7 +114,18 @@ export const history = [
     }),
   ),
   at('2.47', view<ServerSource>('server', 'server.updated').reshapes('flavor', older.flavorReference)),
-  at('2.51', behaviour('own-action-events')),
+  at('2.49', request('volume_attachment.create').gains('tag')),
+  at(
+    '2.50',
+    view('quota_class_set').gains('server_groups', 'server_group_members'),
+    view('quota_class_set').loses(older.networkQuotas),
+    request('quota_class.update').loses(older.networkQuotaFields),
+  ),
+  at(
+    '2.51',
+    behaviour('own-action-events'),
+    request('external_events').reshapes({ events: ExternalEvents(0) }),
+  ),
   at('2.52', request('server.create').gains('tags')),
   at(
     '2.53',
@@ -133,6 +145,8 @@ export const history = [
     view('limits').loses({ maxPersonality: older.injectedFiles, maxPersonalitySize: older.injectedFileBytes }),
     view('quota_set').loses(older.injectionQuotas),
     view('quota_set.detail').loses(older.injectionQuotaDetails),
+    view('quota_class_set').loses(older.injectionQuotas),
+    request('quota_class.update').loses(older.injectionQuotaFields),
     request('quota.update').loses(older.injectionQuotaFields),
     request('server.create').loses({ personality: Personality }),
   ),
@@ -202,14 +216,22 @@ export const history = [
       'quota',
       'services',
       'volume_attachments',
+      'assisted_snapshot',
       'server_groups',
       'usages',
       'usage',
     ].map((name) => request(name).closes()),
   ),
+  at('2.76', request('external_events').reshapes({ events: ExternalEvents(1) })),
+  at('2.79', request('volume_attachment.create').gains('delete_on_termination')),
   at('2.80', request('migrations').gains('user_id', 'project_id')),
+  at('2.82', request('external_events').reshapes({ events: ExternalEvents(2) })),
   at('2.83', behaviour('everybody-filters')),
   at('2.84', view('action.event').gains('details')),
+  at(
+    '2.85',
+    request('volume_attachment.update').gains('device', 'tag', 'delete_on_termination', 'serverId', 'id'),
+  ),
   at('2.86', behaviour('extra-specs-are-checked')),
   at(
     '2.88',
@@ -226,6 +248,7 @@ export const history = [
     behaviour('filter-by-hostname'),
   ),
   at('2.92', request('keypair.create').reshapes({ name: PlainKeypairName, public_key: T.Optional(T.String()) })),
+  at('2.93', request('external_events').reshapes({ events: ExternalEvents(3) })),
   at(
     '2.94',
     request('server.create').reshapes({ hostname: T.Optional(Hostname) }),
@@ -241,6 +264,8 @@ export const history = [
     }),
     request('flavor.create').loses({ rxtx_factor: T.Optional(RxtxFactor) }),
     request('flavors').gains('name'),
+    ...['hosts', 'volume_proxies'].map((name) => request(name).closes()),
+    behaviour('every-query-is-closed'),
     request('flavors').reshapes({ sort_key: Many(FlavorSortKey({ rxtx: true })) }),
   ),
   at('2.104', request('server.update').gains('pinned_availability_zone')),

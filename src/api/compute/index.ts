@@ -4,9 +4,12 @@ import type { Call, Face } from '../../platform/http/index.ts'
 import type { Policy } from '../../platform/policy/index.ts'
 import { aggregates } from './aggregates.ts'
 import { attachments } from './attachments.ts'
+import { baremetalNodes } from './baremetal-nodes.ts'
 import { extensions } from './extensions.ts'
+import { externalEvents } from './external-events.ts'
 import { faultAnswer } from './faults.ts'
 import { flavors } from './flavors.ts'
+import { hosts } from './hosts.ts'
 import { hypervisors } from './hypervisors.ts'
 import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
@@ -18,12 +21,16 @@ import type { Resource } from './route.ts'
 import { scheduling } from './scheduling.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
+import { serverShares } from './server-shares.ts'
+import { serverTopology } from './server-topology.ts'
 import { servers } from './servers.ts'
 import { services } from './services.ts'
+import { usageAuditLog } from './usage-audit-log.ts'
 import { tenantUsage } from './usage.ts'
 import { requestedVersion, versionHeaders } from './version.ts'
 import { versionRoutes } from './versions.ts'
 import { volumesBoot } from './volumes-boot.ts'
+import { volumeAttachments, volumeProxies } from './volumes.ts'
 
 export { computePolicies } from './policies.ts'
 
@@ -52,17 +59,25 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     serverParts(compute),
     attachments(compute),
     scheduling(compute),
+    volumeAttachments(compute),
+    serverShares(compute),
+    serverTopology(compute),
+    externalEvents(compute),
     serverGroups(compute, { maxLimit }),
     instanceActions(compute, { maxLimit }),
     flavors(compute, { maxLimit }),
     keypairs(compute, { maxLimit }),
     services(compute),
+    hosts(compute),
+    usageAuditLog(compute),
     hypervisors(compute, { maxLimit }),
     aggregates(compute),
     quotas(compute),
     migrations,
     tenantUsage(compute, { maxLimit }),
     extensions,
+    volumeProxies,
+    baremetalNodes,
     removed,
   ]
 }

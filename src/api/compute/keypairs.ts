@@ -60,7 +60,8 @@ export function keypairs({ keypairs }: Compute, { maxLimit }: { maxLimit: number
         const { name, type, user_id, public_key }: Partial<typeof req.body.keypair> & { name: string } =
           req.body.keypair
         const userId = owner(req, 'os_compute_api:os-keypairs:create', user_id)
-        const created = await keypairs.create(userId, name, type ?? 'ssh', public_key ?? null)
+        const wanted = { userId, name, type: type ?? ('ssh' as const), publicKey: public_key ?? null }
+        const created = await keypairs.create(req.ctx, wanted)
         return { keypair: req.as(keypairCreated, created) }
       },
     }),

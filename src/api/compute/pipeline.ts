@@ -91,7 +91,8 @@ async function answer(call: Call, mount: Mount, pick: Pick, { authenticate, poli
   const { row, body } = await pick(call, v)
   const req = new VersionedRequest(call, ctx, v, policy, mount, project)
   if (row.body) req.body = mount.legacy ? row.body.legacy(body) : row.body.at(v)(body)
-  req.query = row.query ? (row.query.at(v)(queryLists(call)) as Record<string, never>) : NO_QUERY
+  if (row.query) req.query = row.query.at(v)(queryLists(call)) as Record<string, never>
+  else if (call.query.size > 0 && req.does('every-query-is-closed')) throw unknownKey(call)
   if (row.subject) req.subject = await row.subject(req)
   if (row.policy) req.must(row.policy)
   return success(row, v, await row.handle(req as never))
@@ -104,6 +105,14 @@ function success(row: Row, v: Version, result: unknown): Answer {
   if (body !== undefined) return reply ? { status, body, headers: reply.headers } : { status, body }
   const headers = status === 204 ? { ...reply?.headers } : { 'content-type': 'application/json', ...reply?.headers }
   return status === 204 ? { status, headers } : { status, headers, raw: '' }
+}
+
+function unknownKey({ query }: Call): Error {
+  const [key = ''] = query.keys()
+  return badRequest(
+    `Invalid input for field/attribute query parameters. Additional properties are not allowed ` +
+      `('${key.slice(0, 64)}' was unexpected)`,
+  )
 }
 
 const NO_QUERY: Record<string, never> = Object.freeze({})

@@ -24,6 +24,12 @@ export function NetworksOf({ tag, strict }: { tag: boolean; strict: boolean }) {
 
 const DeviceName = T.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._/-]*$' })
 
+/** Where a volume is attached, as the guest calls it. */
+export const DevicePath = T.Union([
+  T.String({ maxLength: 255, pattern: '^(/dev/x?[a-z]?d?)([a-z]+)[0-9]*$' }),
+  T.Null(),
+])
+
 const volumeOf = {
   virtual_name: T.Optional(Text),
   volume_id: T.Optional(Uuid),

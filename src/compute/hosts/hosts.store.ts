@@ -23,6 +23,27 @@ export async function serversByHost(db: CellDb, hosts: readonly string[]): Promi
     order by name, id`
 }
 
+/** What the servers of one project on a host may take at most. */
+export interface ProjectUse {
+  readonly project_id: string
+  readonly vcpus: number
+  readonly memory_mb: number
+  readonly disk_gb: number
+}
+
+export async function useByProject(db: CellDb, host: string): Promise<ProjectUse[]> {
+  return db.sql`
+    select
+      project_id,
+      sum((flavor ->> 'vcpus')::integer)::integer as vcpus,
+      sum((flavor ->> 'memory_mb')::integer)::integer as memory_mb,
+      sum((flavor ->> 'root_gb')::integer + (flavor ->> 'ephemeral_gb')::integer)::integer as disk_gb
+    from servers
+    where host = ${host} and deleted_at is null
+    group by project_id
+    order by project_id`
+}
+
 /** Whether a host has live servers, be it without a claim. */
 export async function hasServers(tx: CellTx, host: string): Promise<boolean> {
   const rows = await tx`select 1 from servers where host = ${host} and deleted_at is null limit 1`

@@ -12,7 +12,7 @@ import type { HostCalls } from '../../conductor/index.ts'
 import { badRequest, type Clock, notFound } from '../../kernel/index.ts'
 import type { Zones } from '../aggregates/zones.ts'
 import type { HostNews } from '../ports.ts'
-import { serversByHost, workloads } from './hosts.store.ts'
+import { type ProjectUse, serversByHost, useByProject, workloads } from './hosts.store.ts'
 import { serviceRemover } from './remove-service.ts'
 
 /** A process of the cloud, with what follows from its row. */
@@ -159,6 +159,11 @@ export function createHosts(options: HostsOptions) {
       const { found } = await cells.gather((cell) => serversByHost(cell, names))
       const byHost = Map.groupBy(found, (server) => server.host)
       return states.map((state) => ({ ...state, servers: byHost.get(state.host.host) ?? [] }))
+    },
+
+    /** What each project's servers on a host may take at most. */
+    async useByProject(host: string): Promise<ProjectUse[]> {
+      return (await cells.gather((cell) => useByProject(cell, host))).found
     },
 
     /** Zones that servers can be in; with `internal`, that of the services as well. */

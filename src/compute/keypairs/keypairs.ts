@@ -1,5 +1,6 @@
-import { badRequest, conflict, notFound, Problem } from '../../kernel/index.ts'
+import { badRequest, conflict, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
 import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import type { Quotas } from '../quotas/quotas.ts'
 import { generateCertificate } from './certificate.ts'
 import {
   countKeypairs,
@@ -24,10 +25,17 @@ const generate = (type: KeypairType, userId: string) =>
 export type Keypairs = ReturnType<typeof createKeypairs>
 
 /** Key pairs of users. They belong to a user, not to a project. */
-export function createKeypairs({ db, limit }: { db: GlobalDb; limit: number }) {
+export function createKeypairs({ db, quotas }: { readonly db: GlobalDb; readonly quotas: Quotas }) {
   return {
-    /** @param publicKey null to have a pair made. @throws {Problem} bad_request, conflict, over_quota */
-    async create(userId: string, name: string, type: KeypairType, publicKey: string | null): Promise<NewKeypair> {
+    /**
+     * @param userId whose it is to be; how many there may be follows from the project of `ctx`
+     * @param publicKey null to have a pair made. @throws {Problem} bad_request, conflict, over_quota
+     */
+    async create(
+      ctx: RequestContext,
+      { userId, name, type, publicKey }: { userId: string; name: string; type: KeypairType; publicKey: string | null },
+    ): Promise<NewKeypair> {
+      const { key_pairs: limit } = await quotas.limitsOf(ctx.projectId, userId)
       const made = publicKey === null ? await generate(type, userId) : { public_key: publicKey }
       const row = { user_id: userId, name, type, public_key: made.public_key }
       try {

@@ -13,14 +13,14 @@ export interface ServerGroup {
 }
 
 /**
- * Adds a group unless the project has `limit` already (-1: any number). Requests of one project wait for each other,
- * so that the count is exact.
- * @returns null over the limit.
+ * Adds a group unless the project or its user has as many as they may already (-1: any number). Requests of one project
+ * wait for each other, so that the count is exact.
+ * @returns null over a limit.
  */
 export async function insertGroup(
   db: GlobalDb,
   group: Omit<ServerGroup, 'created_at'>,
-  limit: number,
+  limits: { readonly project: number; readonly user: number },
 ): Promise<ServerGroup | null> {
   const { id, project_id, user_id, name, policy, max_server_per_host } = group
   return db.transaction(async (tx) => {
@@ -28,7 +28,11 @@ export async function insertGroup(
     const [row] = await tx<ServerGroup[]>`
       insert into server_groups (id, project_id, user_id, name, policy, max_server_per_host)
       select ${id}, ${project_id}, ${user_id}, ${name}, ${policy}, ${max_server_per_host}
-      where ${limit} < 0 or (select count(*) from server_groups where project_id = ${project_id}) < ${limit}
+      from (
+        select count(*) as of_project, count(*) filter (where user_id = ${user_id}) as of_user
+        from server_groups where project_id = ${project_id}
+      ) counted
+      where (${limits.project} < 0 or of_project < ${limits.project}) and (${limits.user} < 0 or of_user < ${limits.user})
       returning *`
     return row ?? null
   })
@@ -49,8 +53,11 @@ export async function listGroups(
     order by number limit ${limit} offset ${offset}`
 }
 
-export async function countGroups(sql: GlobalSql, projectId: string): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`select count(*) from server_groups where project_id = ${projectId}`
+/** @param userId null for those of the whole project */
+export async function countGroups(sql: GlobalSql, projectId: string, userId: string | null): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*) from server_groups
+    where project_id = ${projectId} and (${userId}::text is null or user_id = ${userId})`
   return row?.count ?? 0
 }
 

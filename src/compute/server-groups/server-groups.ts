@@ -26,9 +26,10 @@ export function createServerGroups({ db, quotas }: { readonly db: GlobalDb; read
       if (wanted.max_server_per_host !== null && wanted.policy !== 'anti-affinity') {
         throw badRequest('Only anti-affinity policy supports rules.')
       }
-      const { server_groups: limit } = await quotas.limitsOf(ctx.projectId)
+      const { project, user } = await quotas.boundsOf(ctx.projectId, ctx.userId)
+      const limits = { project: project.server_groups, user: user?.server_groups ?? -1 }
       const group = { id: newId(), project_id: ctx.projectId, user_id: ctx.userId, ...wanted }
-      const created = await insertGroup(db, group, limit)
+      const created = await insertGroup(db, group, limits)
       if (!created) throw new Problem('over_quota', 'Quota exceeded, too many server groups.')
       return created
     },

@@ -1,4 +1,4 @@
-import { accept, type RequestedNetwork, type Server } from '../../cells/index.ts'
+import { accept, type QuotaLimits, type RequestedNetwork, type Server } from '../../cells/index.ts'
 import { insertTasks } from '../../conductor/index.ts'
 import type { Flavor, SchedulerHints } from '../../contracts/index.ts'
 import { badRequest, newId, Problem, type RequestContext } from '../../kernel/index.ts'
@@ -6,7 +6,7 @@ import { checkHints } from '../../scheduler/index.ts'
 import { findFlavor, type FlavorRow } from '../flavors/flavors.store.ts'
 import { findKeypair } from '../keypairs/keypairs.store.ts'
 import type { ImageFacts } from '../ports.ts'
-import type { QuotaValues } from '../quotas/quotas.ts'
+import type { Bounds, QuotaValues } from '../quotas/quotas.ts'
 import { hostnameOf } from './hostname.ts'
 import type { ServerPorts } from './change.ts'
 
@@ -61,34 +61,36 @@ export async function createServers(
   request: CreateServers,
 ): Promise<Server[]> {
   checkHints(request.hints)
-  const [flavor, image, publicKey, limits, groups] = await Promise.all([
+  const [flavor, image, publicKey, bounds, groups] = await Promise.all([
     flavorFor(ports, ctx, request),
     imageFor(ports, ctx, request.image_id),
     publicKeyFor(ports, ctx, request.key_name),
-    ports.quotas.limitsOf(ctx.projectId),
+    ports.quotas.boundsOf(ctx.projectId, ctx.userId),
     ports.networks.validateRequests(ctx, request.networks, request.security_groups),
     checkPlace(ports, request),
   ])
   checkFits(flavor, image, request)
-  if (limits.metadata_items >= 0 && Object.keys(request.metadata).length > limits.metadata_items) {
-    throw new Problem('over_quota', `Maximum number of metadata items exceeds ${limits.metadata_items}`)
+  const { metadata_items } = bounds.user ?? bounds.project
+  if (metadata_items >= 0 && Object.keys(request.metadata).length > metadata_items) {
+    throw new Problem('over_quota', `Maximum number of metadata items exceeds ${metadata_items}`)
   }
   // Without ports nobody has looked them up; they are shown as they were asked for.
   const securityGroups = request.networks === 'none' ? request.security_groups.map((name) => ({ name })) : groups
   const made = { flavor, image, publicKey, securityGroups, now: ports.clock.now() }
   const make = (count: number) => serversOf(ctx, request, { ...made, count })
-  return acceptAsManyAsFit(ports, ctx, request, { flavor, limits, make })
+  return acceptAsManyAsFit(ports, ctx, request, { flavor, bounds, make })
 }
 
 async function acceptAsManyAsFit(
   ports: ServerPorts,
   ctx: RequestContext,
   request: CreateServers,
-  { flavor, limits, make }: { flavor: FlavorRow; limits: QuotaValues; make: (count: number) => Server[] },
+  { flavor, bounds, make }: { flavor: FlavorRow; bounds: Bounds; make: (count: number) => Server[] },
 ): Promise<Server[]> {
   const { min_count, max_count } = request
-  const bounds = { instances: limits.instances, cores: limits.cores, memory_mb: limits.ram }
-  let count = limits.instances < 0 ? max_count : Math.min(max_count, Math.max(min_count, limits.instances))
+  const { project, user } = bounds
+  const limits = { project: limitsOf(project), user: user && limitsOf(user) }
+  let count = project.instances < 0 ? max_count : Math.min(max_count, Math.max(min_count, project.instances))
   for (let attempt = 1; ; attempt++) {
     if (count > MAX_SERVERS_PER_REQUEST) {
       throw badRequest(`A request may ask for at most ${MAX_SERVERS_PER_REQUEST} servers.`)
@@ -104,17 +106,19 @@ async function acceptAsManyAsFit(
         input: scheduleInput(ctx, request),
         deadline_s: SCHEDULE_DEADLINE_S,
       }))
-      await accept(global, servers, bounds, insertTasks(global.sql, tasks))
+      await accept(global, servers, limits, insertTasks(global.sql, tasks))
       for (const task of tasks) ports.ring('global', task.id)
       return servers
     } catch (error) {
       if (!(error instanceof Problem) || error.kind !== 'over_quota' || attempt === MAX_QUOTA_ATTEMPTS) throw error
-      const fitting = Math.min(count - 1, await ports.quotas.roomFor(ctx.projectId, flavor, limits))
+      const fitting = Math.min(count - 1, await ports.quotas.roomFor(ctx, flavor, bounds))
       if (fitting < min_count) throw error
       count = fitting
     }
   }
 }
+
+const limitsOf = ({ instances, cores, ram }: QuotaValues): QuotaLimits => ({ instances, cores, memory_mb: ram })
 
 function scheduleInput(ctx: RequestContext, request: CreateServers): Record<string, unknown> {
   const { force_host, force_node, requested_host, requested_node, hints } = request

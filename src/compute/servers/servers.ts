@@ -8,6 +8,7 @@ import { createActionLog } from './actions.ts'
 import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
+import { whetherPlaced } from './placed.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
 import { schedulingOf, whatIf } from './scheduling.ts'
 import { createUnreachable } from './unreachable.ts'
@@ -65,6 +66,8 @@ export function createServerUseCases(ports: ServerPorts) {
     find,
     findMapped,
     details,
+    /** Of the servers that exist, whether each is on a host. For services of the cloud: of all projects. */
+    whetherPlaced: (ids: readonly string[]) => whetherPlaced(cells, ids),
 
     create: (ctx: RequestContext, request: CreateServers): Promise<Server[]> => createServers(ports, ctx, request),
 

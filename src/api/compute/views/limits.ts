@@ -19,6 +19,8 @@ export const limitsView = defineView<LimitsSource>('limits', ({ used, ...limits 
 
 export const quotaSet = defineView<QuotaValues>('quota_set', (limits) => ({ ...limits }))
 
+export const quotaClassSet = defineView<QuotaValues>('quota_class_set', (limits) => ({ ...limits }))
+
 export const quotaSetDetail = defineView<LimitsSource>('quota_set.detail', ({ used, ...limits }) =>
   Object.fromEntries(
     (Object.keys(limits) as (keyof QuotaValues)[]).map((name) => [
