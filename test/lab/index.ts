@@ -1,1 +1,2 @@
+export { type LabGuest, labNetwork, labPort, labState, labSubnet, type NetworkLab, startNetworkLab } from './network-lab.ts'
 export { type LibvirtHost, startLibvirtHost } from './libvirt-host.ts'

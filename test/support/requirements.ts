@@ -4,6 +4,7 @@ import { findProgram, HYPERVISOR, missingPackages, type Need } from '../../src/s
 /**
  * What some tests need of the machine, beside Bun and the dependencies in package.json.
  * - libvirt: root, libvirt, QEMU and the right to make namespaces (test/lab)
+ * - network: root, the right to make namespaces, nftables and dnsmasq (test/lab/network-lab.ts)
  * - qemu-img, redis, openstack: these programs
  */
 export type Requirement = keyof typeof REQUIREMENTS
@@ -17,6 +18,16 @@ interface Definition {
 export const REQUIREMENTS = {
   libvirt: {
     needs: [...HYPERVISOR, { programs: ['ip'], packages: ['iproute2'] }],
+    problem: namespaceProblem,
+  },
+  network: {
+    needs: [
+      { programs: ['ip'], packages: ['iproute2'] },
+      { programs: ['nft'], packages: ['nftables'] },
+      { programs: ['dnsmasq'], packages: ['dnsmasq-base'] },
+      { programs: ['ping'], packages: ['iputils-ping'] },
+      { programs: ['busybox'], packages: ['busybox-static'] },
+    ],
     problem: namespaceProblem,
   },
   'qemu-img': { needs: [{ programs: ['qemu-img'], packages: ['qemu-utils'] }] },
