@@ -27,3 +27,15 @@ export function hexAddress(address: string): string {
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
   return [...before, ...zeros, ...after].map((group) => group.padStart(4, '0')).join('')
 }
+
+/** Whether an address is in a network, both of the same version. */
+export function contains(cidr: string, address: string): boolean {
+  if (isV4(cidr) !== isV4(address)) return false
+  const [network = '', length] = [cidr.split('/')[0], prefixLength(cidr)]
+  return bits(network).slice(0, length) === bits(address).slice(0, length)
+}
+
+function bits(address: string): string {
+  if (isV4(address)) return address.split('.').map((byte) => Number(byte).toString(2).padStart(8, '0')).join('')
+  return [...hexAddress(address)].map((digit) => parseInt(digit, 16).toString(2).padStart(4, '0')).join('')
+}

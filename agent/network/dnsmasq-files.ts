@@ -30,7 +30,7 @@ export function dnsmasqFiles(segment: Segment, directory: string, options: DhcpO
   const subnets = network.subnets.filter(({ enable_dhcp }) => enable_dhcp)
   if (subnets.length === 0) return null
   const served = new Set(subnets.map(({ id }) => id))
-  const withDns = subnets.some(({ gateway_ip }) => gateway_ip !== null)
+  const withDns = subnets.some(({ service_ip }) => service_ip !== null)
   return {
     'dnsmasq.conf': text([
       'no-hosts',
@@ -67,15 +67,15 @@ export function dnsmasqFiles(segment: Segment, directory: string, options: DhcpO
 
 const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('')
 const tag = (subnet: HostSubnet): string => `subnet-${subnet.id}`
-const advertised = ({ cidr, ipv6_address_mode, gateway_ip }: HostSubnet): boolean =>
-  !isV4(cidr) && ipv6_address_mode !== null && gateway_ip !== null
+const advertised = ({ cidr, ipv6_address_mode, service_ip }: HostSubnet): boolean =>
+  !isV4(cidr) && ipv6_address_mode !== null && service_ip !== null
 
 function ranges(subnet: HostSubnet, gateway: string, lease_s: number): string[] {
   const [address, length] = [subnet.cidr.split('/')[0]!, prefixLength(subnet.cidr)]
   if (isV4(subnet.cidr)) {
     const range = `dhcp-range=set:${tag(subnet)},${address},static,${netmask(length)},${lease_s}s`
-    // Without a gateway the interface has no address of the subnet, and dnsmasq must be told that it is there.
-    return subnet.gateway_ip === null ? [range, `shared-network=${gateway},${address}`] : [range]
+    // Where the interface has no address of the subnet, dnsmasq must be told that it is there.
+    return subnet.service_ip === null ? [range, `shared-network=${gateway},${address}`] : [range]
   }
   switch (subnet.ipv6_address_mode) {
     case 'slaac':
@@ -90,19 +90,19 @@ function ranges(subnet: HostSubnet, gateway: string, lease_s: number): string[] 
 }
 
 function subnetOptions(subnet: HostSubnet, mtu: number): string[] {
-  const { gateway_ip, dns_nameservers, host_routes } = subnet
+  const { gateway_ip, service_ip, dns_nameservers, host_routes } = subnet
   const option = (name: string, ...values: string[]): string => [`tag:${tag(subnet)}`, name, ...values].join(',')
   if (!isV4(subnet.cidr)) {
     const servers = dns_nameservers.filter((server) => !isV4(server))
-    const own = gateway_ip === null ? [] : [gateway_ip]
+    const own = service_ip === null ? [] : [service_ip]
     const dns = servers.length > 0 ? servers : own
     return dns.length === 0 ? [] : [option('option6:dns-server', ...dns.map((server) => `[${server}]`))]
   }
   const servers = dns_nameservers.filter(isV4)
-  const dns = servers.length > 0 ? servers : gateway_ip === null ? [] : [gateway_ip]
+  const dns = servers.length > 0 ? servers : service_ip === null ? [] : [service_ip]
   const routes = [
     ...host_routes.filter(({ destination }) => isV4(destination)).map(({ destination, nexthop }) => `${destination},${nexthop}`),
-    `${METADATA_V4}/32,${gateway_ip ?? '0.0.0.0'}`,
+    `${METADATA_V4}/32,${service_ip ?? '0.0.0.0'}`,
     ...(gateway_ip === null ? [] : [`0.0.0.0/0,${gateway_ip}`]),
   ]
   return [

@@ -1,5 +1,5 @@
-import type { HostNetwork, HostNetworks, HostPort, HostSubnet } from '../../src/contracts/index.ts'
-import { fullLength, isV4, prefixLength } from './addresses.ts'
+import type { HostNetwork, HostNetworks, HostPort, HostRouter, HostSubnet } from '../../src/contracts/index.ts'
+import { contains, fullLength, isV4, prefixLength } from './addresses.ts'
 import { bridgeName, gatewayNames, namespaceName, tapName, uplinkNames } from './names.ts'
 import { slots } from './slots.ts'
 
@@ -26,6 +26,8 @@ export interface Domain {
   readonly id: string
   readonly namespace: string
   readonly segments: readonly Segment[]
+  /** What the router knows beside its networks. */
+  readonly routes: readonly { readonly destination: string; readonly nexthop: string }[]
   /** Null where nothing may leave. */
   readonly uplink: Uplink | null
 }
@@ -59,15 +61,23 @@ const ZONES = 65_535
 export function layoutOf(state: HostNetworks, options: LayoutOptions): Layout {
   const byNetwork = Map.groupBy(state.ports, (port) => port.network_id)
   const zones = slots(state.networks.map(({ id }) => id), ZONES)
-  const byDomain = Map.groupBy(state.networks, (network) => network.router?.id ?? network.id)
+  const routers = new Map(state.routers.map((router) => [router.id, router]))
+  const byDomain = Map.groupBy(state.networks, (network) => network.router_id ?? network.id)
   const links = slots([...byDomain.keys()], UPLINK_SLOTS)
   return {
     domains: Array.from(byDomain, ([id, networks]): Domain => {
       const segments = networks.map((network) =>
         segment(network, byNetwork.get(network.id) ?? [], zones.get(network.id)! + 1),
       )
-      const uplink = options.public_interface === null ? null : uplinkOf(id, segments, links.get(id)!)
-      return { id, namespace: namespaceName(options.scope, id), segments, uplink }
+      const router = routers.get(id)
+      const leaves = router?.external && options.public_interface !== null
+      return {
+        id,
+        namespace: namespaceName(options.scope, id),
+        segments,
+        routes: router?.routes ?? [],
+        uplink: leaves ? uplinkOf(router, segments, links.get(id)!) : null,
+      }
     }),
   }
 }
@@ -86,22 +96,27 @@ function segment(network: HostNetwork, ports: readonly HostPort[], zone: number)
   }
 }
 
-function uplinkOf(id: string, segments: readonly Segment[], slot: number): Uplink {
+function uplinkOf({ id, snat }: HostRouter, segments: readonly Segment[], slot: number): Uplink {
   const base = slot * 2
   const address = (last: number): string => `169.254.${base >> 8}.${(base & 0xff) + last}`
   return {
     ...uplinkNames(id),
     outsideAddress: address(0),
     insideAddress: address(1),
-    snat: segments.some(({ network }) => network.router?.snat ?? true),
+    snat,
     floating: segments.flatMap(({ ports }) => ports.flatMap(({ floating_ips }) => floating_ips)),
   }
 }
 
 /** What a namespace must have, in the words of `ip`; the lines are compared with those of what is there. */
-export function domainLines({ segments, uplink }: Domain): string[] {
+export function domainLines({ segments, routes, uplink }: Domain): string[] {
   // On the loopback, since several networks may share the namespace; guests reach it through their gateway.
-  const lines = ['device lo', `address ${METADATA_V4}/32 dev lo`, ...segments.flatMap(segmentLines)]
+  const lines = [
+    'device lo',
+    `address ${METADATA_V4}/32 dev lo`,
+    ...segments.flatMap(segmentLines),
+    ...routes.flatMap((route) => routerRoute(route, segments)),
+  ]
   if (!uplink) return lines
   return [
     ...lines,
@@ -117,10 +132,9 @@ function segmentLines({ network, ports, gateway }: Segment): string[] {
   return [
     `device ${gateway} mtu ${network.mtu}`,
     own(`${METADATA_V6}/64`),
-    // DHCP is served from an address on the link; without a gateway there is only this one.
-    ...(v4.some(({ gateway_ip }) => gateway_ip === null) ? [own(`${METADATA_V4}/32`)] : []),
+    // DHCP is served from an address on the link; without one of the network's own there is only this one.
+    ...(v4.some(({ service_ip }) => service_ip === null) ? [own(`${METADATA_V4}/32`)] : []),
     ...network.subnets.map((subnet) => gatewayLine(subnet, gateway)),
-    ...v4.flatMap((subnet) => routesOf(subnet, gateway)),
     // Known, not asked for: a guest without anti-spoofing cannot have another's answers sent to itself.
     ...ports.flatMap(({ mac_address, fixed_ips }) =>
       fixed_ips.map(({ ip_address }) => `neighbour ${ip_address} lladdr ${mac_address} dev ${gateway}`),
@@ -128,16 +142,18 @@ function segmentLines({ network, ports, gateway }: Segment): string[] {
   ]
 }
 
-/** A subnet without a gateway is on the link all the same: its guests get their addresses and metadata. */
-function gatewayLine({ cidr, gateway_ip }: HostSubnet, gateway: string): string {
-  if (gateway_ip === null) return `route ${cidr} dev ${gateway}`
-  return `address ${gateway_ip}/${prefixLength(cidr)} dev ${gateway}`
+/** A subnet without an address of the network's own is on the link all the same. */
+function gatewayLine({ cidr, service_ip }: HostSubnet, gateway: string): string {
+  if (service_ip === null) return `route ${cidr} dev ${gateway}`
+  return `address ${service_ip}/${prefixLength(cidr)} dev ${gateway}`
 }
 
-function routesOf({ cidr, host_routes }: HostSubnet, gateway: string): string[] {
-  // Others are for the guests, which learn them by DHCP.
-  return host_routes.filter(({ destination }) => destination !== cidr && isV4(destination) && !destination.endsWith('/0'))
-    .map(({ destination, nexthop }) => `route ${destination} via ${nexthop} dev ${gateway}`)
+/** By way of the network that the next hop is on; one that is on none leads nowhere. */
+function routerRoute({ destination, nexthop }: { destination: string; nexthop: string }, segments: readonly Segment[]): string[] {
+  const way = segments.find(({ network }) => network.subnets.some(({ cidr }) => contains(cidr, nexthop)))
+  // The way out is the uplink's.
+  if (!way || prefixLength(destination) === 0) return []
+  return [`route ${destination} via ${nexthop} dev ${way.gateway}`]
 }
 
 /** The same for the machine's own network, beside its interfaces: what leads to floating IPs. */

@@ -187,7 +187,7 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Host
 
     remove: () =>
       inTurn(async () => {
-        await reconcile({ as_of: 0, networks: [], ports: [], security_groups: [], remote_groups: [] }, true)
+        await reconcile({ as_of: 0, networks: [], routers: [], ports: [], security_groups: [], remote_groups: [] }, true)
         await shell.nft(null, `${removal(table).join('\n')}\n`)
         current = null
         await rm(join(directory, STATE_FILE), { force: true })

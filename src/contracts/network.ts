@@ -23,7 +23,13 @@ const MAX_MEMBERS = 10_000
 export const HostSubnet = T.Object({
   id: Uuid,
   cidr: Cidr,
+  /** Where guests send what is not for the subnet. */
   gateway_ip: T.Union([Address, T.Null()]),
+  /**
+   * The network's own address: its router's, or else the gateway's unless a guest plays that. DNS is there, and the way
+   * to the metadata service; without one both are reached on the link.
+   */
+  service_ip: T.Union([Address, T.Null()]),
   enable_dhcp: T.Boolean(),
   dns_nameservers: T.Array(Address, { maxItems: 16 }),
   host_routes: T.Array(T.Object({ destination: Cidr, nexthop: Address }), { maxItems: 64 }),
@@ -41,10 +47,19 @@ export const HostNetwork = T.Object({
   id: Uuid,
   mtu: T.Integer({ minimum: 576, maximum: 65_535 }),
   subnets: T.Array(HostSubnet, { maxItems: 32 }),
-  /** The router its subnets have an interface on; without one each host is the network's gateway, as in nova-network. */
-  router: T.Union([T.Object({ id: Uuid, snat: T.Boolean() }), T.Null()]),
+  /** The router that joins it with others of `routers`; without one nothing leaves the network. */
+  router_id: T.Union([Uuid, T.Null()]),
 })
 export type HostNetwork = Static<typeof HostNetwork>
+
+export const HostRouter = T.Object({
+  id: Uuid,
+  /** Whether it leads outside, to floating IPs and from them; and whether others may leave by the host's address. */
+  external: T.Boolean(),
+  snat: T.Boolean(),
+  routes: T.Array(T.Object({ destination: Cidr, nexthop: Address }), { maxItems: 64 }),
+})
+export type HostRouter = Static<typeof HostRouter>
 
 export const HostPort = T.Object({
   id: Uuid,
@@ -83,6 +98,7 @@ export const HostNetworks = T.Object({
   /** When the truth was as this says it, microseconds since the epoch by the database's clock: of two, the later holds. */
   as_of: T.Integer({ minimum: 0 }),
   networks: T.Array(HostNetwork, { maxItems: MAX_HOST_NETWORKS }),
+  routers: T.Array(HostRouter, { maxItems: MAX_HOST_NETWORKS }),
   ports: T.Array(HostPort, { maxItems: MAX_HOST_PORTS }),
   /** Those that a port of the host is in; all their rules together are at most `MAX_HOST_RULES`. */
   security_groups: T.Array(T.Object({ id: Uuid, rules: T.Array(HostRule, { maxItems: MAX_HOST_RULES }) }), {

@@ -131,7 +131,7 @@ export function labNetwork(over: Partial<HostNetworks['networks'][number]> = {})
   return {
     id: newId(),
     mtu: 1450,
-    router: null,
+    router_id: null,
     subnets: [labSubnet('10.0.0.0/24', '10.0.0.1')],
     ...over,
   }
@@ -143,6 +143,7 @@ export function labSubnet(cidr: string, gateway_ip: string | null): HostNetworks
     id: newId(),
     cidr,
     gateway_ip,
+    service_ip: gateway_ip,
     enable_dhcp: true,
     dns_nameservers: [],
     host_routes: [],
@@ -171,5 +172,5 @@ export function labPort(network: HostNetworks['networks'][number], addresses: re
 
 let clock = 0
 export function labState(over: Partial<HostNetworks>): HostNetworks {
-  return { as_of: ++clock, networks: [], ports: [], security_groups: [], remote_groups: [], ...over }
+  return { as_of: ++clock, networks: [], routers: [], ports: [], security_groups: [], remote_groups: [], ...over }
 }
