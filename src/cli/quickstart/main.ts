@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path'
 import { type Cloud, startCloud } from '../../compose.ts'
 import { makeTinyImage } from '../../guest-image/index.ts'
 import { findProgram, libvirtUri, makeScratchDirectory } from '../../system/index.ts'
-import { type CloudClient, connect } from './client.ts'
+import { type CloudClient, connect } from '../client.ts'
+import { type Credentials, fromVariables, readOpenrc } from '../credentials.ts'
 import { type Hypervisor, provideHypervisor, providePackages } from './hypervisor.ts'
 import { type Address, parseOptions, type QuickstartOptions, USAGE } from './options.ts'
 import { createScreen, StageFailure, wrap } from './screen.ts'
@@ -69,7 +70,7 @@ async function tour(options: QuickstartOptions): Promise<void> {
   })
   const cloud = await start(options, statePath, hypervisor)
   signal.throwIfAborted()
-  const client = await connect(await Bun.file(join(statePath, 'openrc')).text(), signal)
+  const client = await connect(await adminOf(statePath), signal)
   if (!options.keep) undo.push(() => withoutSignal(statePath, deleteServers))
 
   const stages = { screen, client, logs, signal }
@@ -82,8 +83,12 @@ async function tour(options: QuickstartOptions): Promise<void> {
 
 /** A client whose requests the stop signal does not end: it is for the clean-up. */
 async function withoutSignal(statePath: string, work: (client: CloudClient) => Promise<void>): Promise<void> {
-  const openrc = await Bun.file(join(statePath, 'openrc')).text()
-  await work(await connect(openrc, new AbortController().signal))
+  await work(await connect(await adminOf(statePath), new AbortController().signal))
+}
+
+/** Whom the cloud has written into its openrc. */
+async function adminOf(statePath: string): Promise<Credentials> {
+  return fromVariables(readOpenrc(await Bun.file(join(statePath, 'openrc')).text()))
 }
 
 async function makeStatePath({ statePath, keep }: QuickstartOptions): Promise<string> {

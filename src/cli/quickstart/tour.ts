@@ -1,4 +1,4 @@
-import type { CloudClient } from './client.ts'
+import type { CloudClient } from '../client.ts'
 import type { Screen } from './screen.ts'
 
 /** Names of what the tour makes in the cloud. */

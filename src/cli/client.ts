@@ -1,6 +1,8 @@
+import type { Credentials } from './credentials.ts'
+
 /** Speaks to the cloud as any user of it does: a token from the identity service, addresses from its catalog. */
 export interface CloudClient {
-  /** @throws {Error} with the cloud's own words when it answers with an error. */
+  /** @throws {CloudError} with the cloud's own words when it answers with an error. */
   request<T>(service: Service, method: string, path: string, body?: unknown): Promise<T>
   upload(path: string, bytes: Uint8Array): Promise<void>
 }
@@ -9,16 +11,24 @@ export type Service = 'compute' | 'image' | 'network'
 
 const REQUEST_DEADLINE_MS = 60_000
 
-/** @param openrc the text of the file that a user of the cloud sources. */
-export async function connect(openrc: string, signal: AbortSignal): Promise<CloudClient> {
-  const env = readOpenrc(openrc)
-  const domain = (kind: 'USER' | 'PROJECT'): object => ({ name: env.get(`OS_${kind}_DOMAIN_NAME`) ?? 'Default' })
-  const user = { name: env.get('OS_USERNAME'), password: env.get('OS_PASSWORD'), domain: domain('USER') }
-  const scope = { project: { name: env.get('OS_PROJECT_NAME'), domain: domain('PROJECT') } }
-  const answer = await call(`${trim(env.get('OS_AUTH_URL') ?? '')}${tokensPath(env)}`, signal, {
+/** The cloud's answer to one request was an error; the message has its words. */
+export class CloudError extends Error {
+  override readonly name = 'CloudError'
+
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** @throws {Error} with the identity service's own words when it lets nobody in. */
+export async function connect(credentials: Credentials, signal: AbortSignal): Promise<CloudClient> {
+  const answer = await call(tokensUrl(credentials), signal, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
+    body: JSON.stringify({ auth: authOf(credentials) }),
   })
   const token = answer.headers.get('x-subject-token')!
   const { catalog } = ((await answer.json()) as { token: { catalog: CatalogEntry[] } }).token
@@ -55,20 +65,28 @@ function address(catalog: readonly CatalogEntry[], service: Service): string {
 
 const trim = (url: string): string => url.replace(/\/$/, '')
 
-function tokensPath(env: Map<string, string>): string {
-  return /\/v3\/?$/.test(env.get('OS_AUTH_URL') ?? '') ? '/auth/tokens' : '/v3/auth/tokens'
+function tokensUrl({ auth_url }: Credentials): string {
+  const url = trim(auth_url)
+  return url.endsWith('/v3') ? `${url}/auth/tokens` : `${url}/v3/auth/tokens`
 }
 
-function readOpenrc(text: string): Map<string, string> {
-  const lines = text.matchAll(/^\s*export\s+(\w+)=(.*)$/gm)
-  return new Map([...lines].map(([, name, value]) => [name!, value!.trim().replace(/^(['"])(.*)\1$/, '$2')]))
+function authOf(credentials: Credentials): object {
+  const { application_credential_id: id, application_credential_secret: secret } = credentials
+  if (id) return { identity: { methods: ['application_credential'], application_credential: { id, secret } } }
+  const { username: name, password, project_name } = credentials
+  const user = { name, password, domain: { name: credentials.user_domain_name } }
+  const scope = { project: { name: project_name, domain: { name: credentials.project_domain_name } } }
+  return { identity: { methods: ['password'], password: { user } }, scope }
 }
 
 async function call(url: string, signal: AbortSignal, init: RequestInit): Promise<Response> {
   const deadline = AbortSignal.timeout(REQUEST_DEADLINE_MS)
-  const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, deadline]) })
+  const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, deadline]) }).catch((cause: Error) => {
+    throw new Error(`${url} cannot be reached: ${cause.message}`, { cause })
+  })
   if (response.ok) return response
-  throw new Error(`${init.method} ${new URL(url).pathname}: ${response.status} ${faultText(await response.text())}`)
+  const said = faultText(await response.text())
+  throw new CloudError(response.status, `${init.method} ${new URL(url).pathname}: ${response.status} ${said}`)
 }
 
 /** The message inside a fault of any of the services, or the body as it stands. */
