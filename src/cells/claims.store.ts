@@ -84,29 +84,61 @@ export async function lockHosts(tx: CellTx, serverId: string, others: readonly n
     order by id for no key update`
 }
 
+/**
+ * What a share of a host is for: the server itself, or its move. While it moves, a server has both: where it is, and
+ * where it goes to; from the moment that it has moved until that is confirmed, where it is, and where it came from.
+ */
+export type HeldFor = 'server' | 'migration'
+
 /** Writes down what `claim` took. */
-export async function recordClaim(tx: CellTx, serverId: string, hostId: number, flavor: Flavor): Promise<void> {
-  await tx`insert into claims ${tx({ server_id: serverId, host_id: hostId, ...demand(flavor) })}`
+export async function recordClaim(
+  tx: CellTx,
+  serverId: string,
+  hostId: number,
+  flavor: Flavor,
+  held_for: HeldFor = 'server',
+): Promise<void> {
+  await tx`insert into claims ${tx({ server_id: serverId, host_id: hostId, held_for, ...demand(flavor) })}`
+}
+
+/** The server has moved, or has moved back: what was for the move is for the server now, and the other way round. */
+export async function swapClaims(tx: CellTx, serverId: string): Promise<void> {
+  await tx`
+    update claims set held_for = case held_for when 'server' then 'migration' else 'server' end
+    where server_id = ${serverId}`
+}
+
+/** The hosts on which a server has a share, by name. */
+export async function claimedHosts(db: CellDb, serverId: string): Promise<string[]> {
+  const rows = await db.sql<{ host: string }[]>`
+    select distinct host from claims join hosts on hosts.id = host_id where server_id = ${serverId}`
+  return rows.map(({ host }) => host)
 }
 
 /**
- * Gives back all that a server holds; returns the hosts that have changed. The second call finds nothing to give.
+ * Gives back what a server holds; returns the hosts that have changed. The second call finds nothing to give.
  * @param failedBuild whether the host is to be remembered as one that failed to build it
+ * @param only absent: all of it
  */
 export async function releaseClaims(
   tx: CellTx,
   serverId: string,
-  { failedBuild = false }: { readonly failedBuild?: boolean } = {},
+  { failedBuild = false, only = null }: { readonly failedBuild?: boolean; readonly only?: HeldFor | null } = {},
 ): Promise<number[]> {
   const hosts = await tx<{ id: number }[]>`
-    with gone as (
-      delete from claims where server_id = ${serverId} returning host_id, vcpus, memory_mb, disk_gb
+    with dropped as (
+      delete from claims where server_id = ${serverId} and (${only}::text is null or held_for = ${only})
+      returning host_id, vcpus, memory_mb, disk_gb
+    ), gone as (
+      select host_id, sum(vcpus)::integer as vcpus, sum(memory_mb)::integer as memory_mb,
+        sum(disk_gb)::integer as disk_gb, count(*)::integer as guests
+      from dropped group by host_id
     )
     update hosts set
       vcpus_used = vcpus_used - gone.vcpus,
       memory_mb_used = memory_mb_used - gone.memory_mb,
       disk_gb_used = disk_gb_used - gone.disk_gb,
-      running_vms = running_vms - 1,
+      running_vms = running_vms - gone.guests,
       failed_builds = failed_builds + ${failedBuild ? 1 : 0},
       updated_at = now(),
       changed_in = pg_current_xact_id()

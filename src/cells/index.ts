@@ -9,7 +9,17 @@ export {
   type NewAction,
 } from './actions.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
-export { claim, lockHosts, noteBuilt, place, recordClaim, releaseClaims } from './claims.store.ts'
+export {
+  claim,
+  claimedHosts,
+  type HeldFor,
+  lockHosts,
+  noteBuilt,
+  place,
+  recordClaim,
+  releaseClaims,
+  swapClaims,
+} from './claims.store.ts'
 export { isUnreachable } from './gather.ts'
 export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
@@ -39,11 +49,26 @@ export {
   type QuotaLimits,
   type QuotaUsage,
   quotaUsage,
+  resizeMapping,
   settleInCell,
   userUsage,
   withdraw,
 } from './mappings.store.ts'
-export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type VmState } from './server.ts'
+export {
+  findMigration,
+  insertMigration,
+  lastMigration,
+  listMigrations,
+  liveMigrations,
+  type Migration,
+  migrationOf,
+  type MigrationQuery,
+  type MigrationStatus,
+  type MigrationType,
+  noteProgress,
+  updateMigration,
+} from './migrations.store.ts'
+export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type SystemMetadata, type VmState } from './server.ts'
 export { findServer, hostsOfServers, insertServer, placedServers, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,

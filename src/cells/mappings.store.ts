@@ -217,6 +217,40 @@ export async function settleInCell(tx: GlobalTx, serverId: string, cellId: strin
   return moved.count === 1
 }
 
+/**
+ * Makes a server count as one of another flavor, or as the larger of both while it may be either. The second call does
+ * nothing. The usage row stays locked from the guarded update to the commit.
+ * @param limits null where what counts may rise past them: it was allowed before.
+ * @throws {Problem} over_quota, with Nova's sentence.
+ */
+export async function resizeMapping(
+  tx: GlobalTx,
+  serverId: string,
+  size: { readonly vcpus: number; readonly memory_mb: number; readonly flavor?: Flavor },
+  limits: QuotaLimits | null,
+): Promise<void> {
+  const [mapping] = await tx<{ project_id: string; vcpus: number; memory_mb: number }[]>`
+    select project_id, vcpus, memory_mb from server_mappings where server_id = ${serverId} for update`
+  if (!mapping) return
+  const more = { instances: 0, cores: size.vcpus - mapping.vcpus, memory_mb: size.memory_mb - mapping.memory_mb }
+  if (more.cores !== 0 || more.memory_mb !== 0) {
+    const bound = (limit: number, rise: number): number => (limits === null || rise <= 0 ? -1 : limit)
+    const cores = bound(limits?.cores ?? -1, more.cores)
+    const memory_mb = bound(limits?.memory_mb ?? -1, more.memory_mb)
+    const taken = await tx`
+      update quota_usages set cores = cores + ${more.cores}, memory_mb = memory_mb + ${more.memory_mb}
+      where project_id = ${mapping.project_id}
+        and (${cores} < 0 or cores + ${more.cores} <= ${cores})
+        and (${memory_mb} < 0 or memory_mb + ${more.memory_mb} <= ${memory_mb})`
+    if (taken.count === 0) {
+      throw overQuota(more, await quotaUsage(tx, mapping.project_id), { instances: -1, cores, memory_mb })
+    }
+  }
+  const flavor = size.flavor === undefined ? {} : { flavor: size.flavor }
+  const row = { vcpus: size.vcpus, memory_mb: size.memory_mb, ...flavor }
+  await tx`update server_mappings set ${tx(row as never, ...(Object.keys(row) as never[]))} where server_id = ${serverId}`
+}
+
 /** Forgets a server and gives its quota back; the second call does nothing. */
 export async function forget(tx: GlobalTx, serverId: string): Promise<void> {
   await tx`

@@ -92,12 +92,25 @@ export interface ListedServer {
   readonly deleted_at: Date | null
 }
 
+export interface SystemMetadata {
+  /** Who it was made for, as the token of that request named them. */
+  readonly owner_project_name?: string
+  readonly owner_user_name?: string
+  /** The image it was shelved into, and when (ISO 8601). */
+  readonly shelved_image_id?: string
+  readonly shelved_at?: string
+  /** When it was deleted softly (ISO 8601). */
+  readonly soft_deleted_at?: string
+}
+
 /** A row of a cell's `servers`, or of `accepted_servers` while no cell has it: the same columns. */
 export interface Server extends ListedServer {
   readonly public_key: string | null
   readonly requested_networks: readonly RequestedNetwork[] | 'auto' | 'none' | null
   /** How the scheduler came to its decision. */
   readonly explanation: unknown
+  /** What Nova keeps in its system metadata, of which nothing is for the owner to see. */
+  readonly system_metadata?: SystemMetadata | null
   /** When its host sent what `power_state` says, by the host's clock. */
   readonly power_reported_at: Date | null
 }
