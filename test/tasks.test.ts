@@ -4,15 +4,35 @@ import { Crash, type Probe, type ProbePoint } from '../src/conductor/index.ts'
 import { Problem } from '../src/kernel/index.ts'
 import { startTestCell, type TestCell } from './support/cell.ts'
 
-/** The operations and the steps each has; a step that is added must be added here to be tested. */
-const TASKS = [
+interface Operation {
+  readonly kind: string
+  /** A step that is added must be added here to be tested. */
+  readonly steps: readonly string[]
+  /** What a server is when it has succeeded. */
+  readonly ends: readonly (VmState | 'gone')[]
+  readonly input?: object
+  /** What is done to an active server before, in order. */
+  readonly after?: readonly (readonly [kind: string, input?: object])[]
+  /** Makes ready in the cell what the request would. */
+  readonly prepare?: (id: string, requestId: string) => Promise<void>
+}
+
+const TASKS: readonly Operation[] = [
   { kind: 'server.schedule', steps: ['place'], ends: ['active'] },
   { kind: 'server.build', steps: ['network', 'spawn'], ends: ['active'] },
   { kind: 'server.stop', steps: ['command'], ends: ['stopped'] },
-  { kind: 'server.start', steps: ['command'], ends: ['active'] },
-  { kind: 'server.reboot', steps: ['command'], ends: ['active'] },
+  { kind: 'server.start', steps: ['command'], ends: ['active'], after: [['server.stop']] },
+  { kind: 'server.reboot', steps: ['command'], ends: ['active'], input: { type: 'HARD' } },
+  { kind: 'server.pause', steps: ['command'], ends: ['paused'] },
+  { kind: 'server.unpause', steps: ['command'], ends: ['active'], after: [['server.pause']] },
+  { kind: 'server.suspend', steps: ['command'], ends: ['suspended'] },
+  { kind: 'server.resume', steps: ['command'], ends: ['active'], after: [['server.suspend']] },
+  { kind: 'server.change-password', steps: ['command'], ends: ['active', 'error'], input: { admin_password: 'secret' } },
+  { kind: 'server.crash-dump', steps: ['command'], ends: ['active'] },
+  { kind: 'server.soft-delete', steps: ['command'], ends: ['soft-delete'] },
+  { kind: 'server.restore', steps: ['command'], ends: ['active'], after: [['server.soft-delete']] },
   { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },
-] as const
+]
 
 let cell: TestCell
 beforeAll(async () => {
@@ -35,7 +55,7 @@ async function stateOf(id: string): Promise<VmState | 'gone'> {
 }
 
 /** Brings a server to where the operation can be asked for, and asks. */
-async function ask(kind: string, probe: Probe): Promise<string> {
+async function ask({ kind, input = {}, after = [], prepare }: Operation, probe: Probe): Promise<string> {
   const building = kind === 'server.schedule' || kind === 'server.build'
   if (building) {
     await cell.conduct(probe)
@@ -44,13 +64,13 @@ async function ask(kind: string, probe: Probe): Promise<string> {
   const { id } = await cell.create()
   await cell.settled()
   expect(await stateOf(id)).toBe('active')
-  if (kind === 'server.start') {
-    await cell.request('server.stop', id)
+  for (const [earlier, its = {}] of after) {
+    await cell.request(earlier, id, its)
     await cell.settled()
   }
   await cell.conduct(probe)
   if (kind === 'server.delete') await cell.remove(id)
-  else await cell.request(kind, id, kind === 'server.reboot' ? { type: 'HARD' } : {})
+  else await cell.request(kind, id, input, prepare && ((requestId) => prepare(id, requestId)))
   return id
 }
 
@@ -74,12 +94,13 @@ async function surviveCrash(hit: () => number): Promise<void> {
 }
 
 describe('every task', () => {
-  for (const { kind, steps, ends } of TASKS) {
+  for (const operation of TASKS) {
+    const { kind, steps, ends } = operation
     for (const step of steps) {
       for (const phase of ['before do', 'after do', 'after save'] as const) {
         test(`${kind} ends well when its conductor dies ${phase.replace(' do', ` doing ${step}`).replace(' save', ` saving ${step}`)}`, async () => {
           const crash = at({ kind, step, phase }, () => new Crash('power failure'))
-          const id = await ask(kind, crash.probe)
+          const id = await ask(operation, crash.probe)
           await surviveCrash(crash.hit)
           expect(ends as readonly string[]).toContain(await stateOf(id))
           expect(await cell.unbalanced()).toEqual([])
@@ -88,7 +109,7 @@ describe('every task', () => {
 
       test(`${kind} leaves nothing half-done when ${step} fails`, async () => {
         const failure = at({ kind, step, phase: 'before do' }, () => new Problem('internal', 'a test made it fail'), 99)
-        const id = await ask(kind, failure.probe)
+        const id = await ask(operation, failure.probe)
         while (failure.hit() === 0) await Bun.sleep(5)
         if (kind === 'server.delete') {
           // A delete does not give up: it is done as soon as nothing hinders it.
@@ -107,7 +128,7 @@ describe('every task', () => {
       test(`${kind} can undo ${step} twice`, async () => {
         const failure = at({ kind, step, phase: 'after do' }, () => new Problem('internal', 'a test made it fail'), 99)
         const crash = at({ kind, step, phase: 'after undo' }, () => new Crash('power failure'))
-        const id = await ask(kind, (point) => {
+        const id = await ask(operation, (point) => {
           failure.probe(point)
           crash.probe(point)
         })

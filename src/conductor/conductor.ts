@@ -11,7 +11,7 @@ import type { AnyTaskKind } from './task.ts'
 import { buildServer } from './tasks/build-server.ts'
 import { deleteServer } from './tasks/delete-server.ts'
 import type { TaskPorts } from './tasks/ports.ts'
-import { rebootServer, startServer, stopServer } from './tasks/power.ts'
+import { powerTasks } from './tasks/power.ts'
 import { scheduleServer } from './tasks/schedule-server.ts'
 
 export interface ConductorOptions {
@@ -76,9 +76,7 @@ export function createConductor(options: ConductorOptions): Conductor {
       engine(cell, [
         buildServer(ports, cell),
         deleteServer(ports, cell),
-        startServer(ports, cell),
-        stopServer(ports, cell),
-        rebootServer(ports, cell),
+        ...powerTasks(ports, cell),
       ]),
     ),
   ]

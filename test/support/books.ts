@@ -80,7 +80,7 @@ export async function discrepancies({ global, cell1 }: Connections, fakeHosts?: 
     }
 
     const ports = await sql<{ id: string; server: string }[]>`
-      select id, device_id as server from ports where device_id <> ''`
+      select id, device_id as server from ports where device_id <> '' and device_owner like 'compute:%'`
     for (const port of ports) if (!mapped.has(port.server)) found.push(`port ${port.id} is left of ${port.server}`)
     if (fakeHosts) found.push(...guestsThatDiffer(fakeHosts, servers, await hostNames(cells)))
     return found

@@ -12,6 +12,9 @@ import { createScheduler, type Scheduler } from '../../src/scheduler/index.ts'
 import { FILTER_OPTIONS } from './fleet.ts'
 import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 
+/** In these states a server has a guest on its host. */
+const WITH_A_GUEST = ['active', 'stopped', 'paused', 'suspended', 'rescued', 'resized', 'shelved', 'soft-delete']
+
 /** A cloud without its HTTP faces: real databases, bus, scheduler, networks and simulated hosts. */
 export interface TestCell {
   readonly databases: TestDatabases
@@ -23,7 +26,13 @@ export interface TestCell {
   conduct(probe?: Probe): Promise<Conductor>
   /** Accepts a server as the API does. */
   create(overrides?: Partial<Server>, hints?: SchedulerHints): Promise<Server>
-  request(kind: string, serverId: string, input?: object): Promise<void>
+  /** @param prepare what else the request would write, under its id */
+  request(
+    kind: string,
+    serverId: string,
+    input?: object,
+    prepare?: (requestId: string) => Promise<void>,
+  ): Promise<void>
   /** Deletes it as the API does: withdraws the request while no cell has it, else lets a task do it. */
   remove(serverId: string): Promise<void>
   /** Resolves when no task is left. @throws when that takes longer than `deadline_s`. */
@@ -159,10 +168,13 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       ringTask(bus, 'global', task, quietLog)
       return server
     },
-    async request(kind, subject, input = {}) {
-      const task = await cell.transaction((tx) =>
-        insertTask(tx, { kind, subject, request_id: newRequestId(), input, deadline_s: 300 }),
-      )
+    async request(kind, subject, input = {}, prepare) {
+      const request_id = newRequestId()
+      await prepare?.(request_id)
+      const task = await cell.transaction(async (tx) => {
+        await tx`update servers set generation = generation + 2 where id = ${subject}`
+        return insertTask(tx, { kind, subject, request_id, input, deadline_s: 300 })
+      })
       ringTask(bus, cell.id, task, quietLog)
     },
     async remove(serverId) {
@@ -214,16 +226,18 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
           <> (coalesce(sums.vcpus, 0), coalesce(sums.memory_mb, 0), coalesce(sums.disk_gb, 0), coalesce(sums.vms, 0))
           or vcpus_used > vcpus_capacity or memory_mb_used > memory_mb_capacity or disk_gb_used > disk_gb_capacity`
       const found = sums.map((row) => `sums of ${row.host}`)
-      const placed = await cell.sql<{ id: string; host: string }[]>`
-        select servers.id, hosts.host from servers join claims on claims.server_id = servers.id
-        join hosts on hosts.id = claims.host_id where servers.vm_state in ('active', 'stopped')`
-      const claimed = new Set(placed.map((row) => `${row.id} on ${row.host}`))
+      const shares = await cell.sql<{ id: string; host: string; has_guest: boolean }[]>`
+        select servers.id, hosts.host, held_for = 'server' and vm_state = any(${WITH_A_GUEST}) as has_guest
+        from servers join claims on claims.server_id = servers.id join hosts on hosts.id = claims.host_id`
+      const claimed = new Set(shares.map((row) => `${row.id} on ${row.host}`))
+      const wanted = new Set(shares.filter((row) => row.has_guest).map((row) => `${row.id} on ${row.host}`))
       for (const [host, driver] of hosts.drivers) {
         for (const guest of await driver.guests()) {
-          if (!claimed.delete(`${guest.server_id} on ${host}`)) found.push(`guest ${guest.server_id} on ${host} has no claim`)
+          wanted.delete(`${guest.server_id} on ${host}`)
+          if (!claimed.has(`${guest.server_id} on ${host}`)) found.push(`guest ${guest.server_id} on ${host} has no claim`)
         }
       }
-      return [...found, ...[...claimed].map((server) => `${server} has no guest`)]
+      return [...found, ...[...wanted].map((server) => `${server} has no guest`)]
     },
     async stop() {
       await conductor?.stop()

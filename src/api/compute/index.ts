@@ -19,6 +19,7 @@ import { quotas } from './quotas.ts'
 import { removed } from './removed.ts'
 import type { Resource } from './route.ts'
 import { scheduling } from './scheduling.ts'
+import { serverActions } from './server-actions.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
 import { serverShares } from './server-shares.ts'
@@ -52,7 +53,8 @@ export interface ComputeFaceOptions {
 /** Every row of the API, for all that must agree about it. */
 export function computeResources({ compute, config }: Pick<ComputeFaceOptions, 'compute' | 'config'>): Resource[] {
   const maxLimit = config.max_limit
-  const ofServers = [servers(compute, { maxLimit, adminPassword: config.enable_instance_password })]
+  const adminPassword = config.enable_instance_password
+  const ofServers = [servers(compute, { maxLimit, adminPassword }), serverActions(compute)]
   return [
     ...ofServers,
     volumesBoot(ofServers),

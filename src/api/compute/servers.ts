@@ -191,22 +191,6 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       handle: ({ ctx, subject }) => servers.delete(ctx, subject.located),
     }),
 
-    action(ACTION, 'os-start', {
-      policy: 'os_compute_api:servers:start',
-      subject,
-      body: anything('os-start'),
-      ok: 202,
-      handle: ({ ctx, subject }) => servers.start(ctx, subject.located),
-    }),
-
-    action(ACTION, 'os-stop', {
-      policy: 'os_compute_api:servers:stop',
-      subject,
-      body: anything('os-stop'),
-      ok: 202,
-      handle: ({ ctx, subject }) => servers.stop(ctx, subject.located),
-    }),
-
     action(ACTION, 'reboot', {
       policy: 'os_compute_api:servers:reboot',
       subject,

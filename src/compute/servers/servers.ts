@@ -109,6 +109,20 @@ export function createServerUseCases(ports: ServerPorts) {
         deadline_s: POWER_DEADLINE_S,
       }),
 
+    pause: power(TRANSITIONS.pause, 'server.pause'),
+    unpause: power(TRANSITIONS.unpause, 'server.unpause'),
+    suspend: power(TRANSITIONS.suspend, 'server.suspend'),
+    resume: power(TRANSITIONS.resume, 'server.resume'),
+    unrescue: power(TRANSITIONS.unrescue, 'server.unrescue'),
+    triggerCrashDump: power(TRANSITIONS.trigger_crash_dump, 'server.crash-dump'),
+
+    changePassword: (ctx: RequestContext, located: Located, admin_password: string): Promise<void> =>
+      begin(ctx, located, TRANSITIONS.set_admin_password, {
+        kind: 'server.change-password',
+        input: { admin_password },
+        deadline_s: POWER_DEADLINE_S,
+      }),
+
     securityGroups: ({ server }: Located): Promise<readonly SecurityGroup[]> =>
       ports.networks.groupsOfServer(server.id),
 
