@@ -1,3 +1,5 @@
+export { poolSize } from './addresses.ts'
+export type { NetworkUse, SubnetUse } from './availability/availability.store.ts'
 export { type Listing, MAX_PAGE, type Page, type Viewer, viewerOf } from './listing.ts'
 export { createNetworks, type Networks, type NetworksOptions } from './networks.ts'
 export type { Network, NetworkFields } from './networks/networks.store.ts'
@@ -17,4 +19,5 @@ export type { SecurityGroupRule } from './security-groups/security-groups.store.
 export type { NetworkRequest, NetworkRequests } from './servers/requests.ts'
 export type { AllocateInput, ServerPorts } from './servers/server-ports.ts'
 export type { SecurityGroupOfServer } from './servers/server-ports.store.ts'
+export type { Tagged } from './tags/tags.store.ts'
 export type { Subnet, SubnetFields } from './subnets/subnets.store.ts'

@@ -30,7 +30,7 @@ export interface Page<T> {
 export const MAX_PAGE = 1_000
 
 /** Attributes by which a resource is filtered and sorted: the column of each and how its values read. */
-export type Columns = Readonly<Record<string, { readonly column: string; readonly kind: 'uuid' | 'text' | 'boolean' }>>
+export type Columns = Readonly<Record<string, { readonly column: string; readonly kind: 'uuid' | 'text' | 'boolean' | 'tags' }>>
 
 type Fragment = postgres.Fragment
 
@@ -44,7 +44,9 @@ export async function page<Row extends object>(
   columns: Columns,
   listing: Listing,
 ): Promise<Page<Row>> {
-  const conditions = [...listing.filters].flatMap(([name, values]) => condition(sql, columns, name, values) ?? [])
+  const conditions = [...listing.filters].flatMap(
+    ([name, values]) => condition(sql, columns, name, values) ?? tagCondition(sql, columns, name, values) ?? [],
+  )
   const limit = Math.min(listing.limit ?? MAX_PAGE, MAX_PAGE)
   const after = listing.marker === null ? sql`0` : sql`(select place from ordered where id::text = ${listing.marker})`
   const found = await sql<(Row & { place: number })[]>`
@@ -68,6 +70,28 @@ function condition(sql: GlobalSql, columns: Columns, name: string, values: reado
       return sql`${column} = any(${values.map((value) => /^(true|t|yes|on|1)$/i.test(value))})`
     case 'text':
       return sql`${column} = any(${values as string[]})`
+    case 'tags':
+      return sql`${column} @> ${wordsOf(values)}::text[]`
+  }
+}
+
+/** Tags stand behind commas; given more than once, all of them count. */
+const wordsOf = (values: readonly string[]): string[] => values.flatMap((value) => value.split(','))
+
+/** Neutron's other questions about tags: any of these, not all of these, none of these. */
+function tagCondition(sql: GlobalSql, columns: Columns, name: string, values: readonly string[]): Fragment | undefined {
+  const attribute = columns.tags
+  if (!attribute) return undefined
+  const [column, words] = [sql(attribute.column), wordsOf(values)]
+  switch (name) {
+    case 'tags-any':
+      return sql`${column} && ${words}::text[]`
+    case 'not-tags':
+      return sql`not ${column} @> ${words}::text[]`
+    case 'not-tags-any':
+      return sql`not ${column} && ${words}::text[]`
+    default:
+      return undefined
   }
 }
 

@@ -8,6 +8,11 @@ import { type PortVerbs, portVerbs } from './ports/port-verbs.ts'
 import { type RouterVerbs, routerVerbs } from './routers/router-verbs.ts'
 import { type SecurityGroupVerbs, securityGroupVerbs } from './security-groups/security-group-verbs.ts'
 import { type ServerPorts, serverPorts } from './servers/server-ports.ts'
+import { type NetworkUse, listUse, useOf } from './availability/availability.store.ts'
+import type { Listing, Page } from './listing.ts'
+import { networkNotFound } from './failures.ts'
+import { isUuid } from '../kernel/index.ts'
+import { type TagVerbs, tagVerbs } from './tags/tag-verbs.ts'
 import { type SubnetVerbs, subnetVerbs } from './subnets/subnet-verbs.ts'
 
 /** The network service: networks with their addresses, ports, security groups, routers and floating addresses. */
@@ -20,6 +25,13 @@ export interface Networks extends ServerPorts {
   readonly securityGroups: SecurityGroupVerbs
   readonly routers: RouterVerbs
   readonly floatingIps: FloatingIpVerbs
+  readonly tags: TagVerbs
+  /** How many addresses of each network are taken, whoever's it is. */
+  readonly use: {
+    list(listing: Listing): Promise<Page<NetworkUse>>
+    /** @throws {Problem} not_found */
+    show(networkId: string): Promise<NetworkUse>
+  }
   /** All that the compute host of this name has to know to serve the ports bound to it, as of one moment. */
   hostView(host: string): Promise<HostView>
 }
@@ -43,6 +55,15 @@ export function createNetworks({ db, externalCidr, log }: NetworksOptions): Netw
     securityGroups: securityGroupVerbs(db),
     routers: routerVerbs(db, { ports, subnets }),
     floatingIps: floatingIpVerbs(db, ports),
+    tags: tagVerbs(db),
+    use: {
+      list: (listing) => listUse(db.sql, listing),
+      async show(networkId) {
+        const use = isUuid(networkId) ? await useOf(db.sql, networkId) : undefined
+        if (!use) throw networkNotFound(networkId)
+        return use
+      },
+    },
     hostView: (host) => hostView(db, host),
   }
 }

@@ -1,45 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { quietLog, type TestDatabases, testDatabases } from '../../../test/support/database.ts'
-import { newHexId, newId, Problem, type RequestContext } from '../../kernel/index.ts'
-import { createNetworks, type Networks } from '../../network/index.ts'
-import { asProblem } from '../../platform/db/index.ts'
-import { type HttpServer, serve } from '../../platform/http/index.ts'
-import { createPolicy } from '../../platform/policy/index.ts'
-import { networkFace } from './face.ts'
-import { networkPolicy } from './policy.ts'
-
-// oxlint-disable-next-line no-explicit-any
-type Body = any
+import { type Body, type NetworkApi, serveNetwork } from '../../../test/support/network-api.ts'
+import { newHexId, newId } from '../../kernel/index.ts'
 
 describe('the network API', () => {
-  let databases: TestDatabases
-  let server: HttpServer
-  let networks: Networks
+  let api: NetworkApi
   const [alice, bob, admin] = [newHexId(), newHexId(), newHexId()]
 
-  /** The token is the project's id, and a role after a colon. */
-  function authenticate(call: { request: Request }): RequestContext {
-    const [projectId, role = 'member'] = call.request.headers.get('x-auth-token')?.split(':') ?? []
-    if (!projectId) throw new Problem('unauthorized', 'The request you have made requires authentication.')
-    const roles = { admin: ['admin', 'member', 'reader'], member: ['member', 'reader'], reader: ['reader'] }[role] ?? []
-    return { projectId, userId: 'u', roles, isAdmin: role === 'admin', systemScope: null } as unknown as RequestContext
-  }
-
-  async function request(
-    method: string,
-    path: string,
-    token: string,
-    body?: unknown,
-  ): Promise<{ status: number; body: Body }> {
-    const response = await fetch(`${server.url}/network${path}`, {
-      method,
-      headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
-  }
-
+  const request: NetworkApi['request'] = (...call) => api.request(...call)
   const get = (path: string, token = alice) => request('GET', path, token)
   const post = (path: string, body: unknown, token = alice) => request('POST', path, token, body)
   const put = (path: string, body: unknown, token = alice) => request('PUT', path, token, body)
@@ -59,30 +26,18 @@ describe('the network API', () => {
   }
 
   beforeAll(async () => {
-    databases = await testDatabases()
-    networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
-    const policy = createPolicy({ defaults: networkPolicy, log: quietLog })
-    server = await serve({
-      faces: [networkFace({ networks, authenticate, policy })],
-      listen: { host: '127.0.0.1', port: 0 },
-      logs: { role: () => quietLog },
-      classify: asProblem,
-      accessLog: false,
-    })
+    api = await serveNetwork()
   })
-  afterAll(async () => {
-    await server.stop({ deadline_s: 1 })
-    await databases.drop()
-  })
+  afterAll(() => api.stop())
 
   test('tells its version to anybody, and the rest to those it knows', async () => {
-    const versions = await fetch(`${server.url}/network/`).then((response) => response.json())
+    const versions = await fetch(`${api.url}/`).then((response) => response.json())
     expect(versions).toEqual({
-      versions: [{ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${server.url}/network/v2.0/` }] }],
+      versions: [{ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${api.url}/v2.0/` }] }],
     })
-    const answer = await fetch(`${server.url}/network/v2.0/networks`)
+    const answer = await fetch(`${api.url}/v2.0/networks`)
     expect(answer.status).toBe(401)
-    expect(answer.headers.get('www-authenticate')).toBe(`Keystone uri="${server.url}/identity"`)
+    expect(answer.headers.get('www-authenticate')).toBe(`Keystone uri="${new URL(api.url).origin}/identity"`)
     expect((await get('/v2.0/')).body.resources).toContainEqual(expect.objectContaining({ collection: 'networks' }))
   })
 
@@ -154,7 +109,7 @@ describe('the network API', () => {
     while (path !== undefined) {
       const { body }: { body: Body } = await get(path)
       seen.push(...body.ports.map((each: Body) => each.name))
-      path = body.ports_links?.[0].href.replace(`${server.url}/network`, '')
+      path = body.ports_links?.[0].href.replace(api.url, '')
     }
     expect(seen).toEqual(names.toReversed())
     expect(await get(`/v2.0/ports?marker=${newId()}`)).toMatchObject({ status: 200, body: { ports: [] } })

@@ -1,6 +1,7 @@
 import type { Static } from '@sinclair/typebox'
 import type { Network, NetworkFields, Networks } from '../../network/index.ts'
-import type { Asker, Resource } from './resource.ts'
+import type { Asker } from './asker.ts'
+import type { Resource } from './resource.ts'
 import { NetworkCreate, NetworkUpdate } from './schemas.ts'
 import { networkView } from './views.ts'
 
@@ -9,6 +10,7 @@ export function networks({ networks: verbs }: Networks): Resource<Network, typeo
     one: 'network',
     many: 'networks',
     path: 'networks',
+    tagged: 'networks',
     create: NetworkCreate,
     update: NetworkUpdate,
     list: ({ viewer }, listing) => verbs.list(viewer, listing),
@@ -40,8 +42,8 @@ function checkSharing({ ctx, policy }: Asker, body: Body, verb: 'create' | 'upda
 }
 
 function fieldsOf(body: Body): Partial<NetworkFields> {
-  const { name, description, admin_state_up, shared, mtu, 'router:external': external } = body
-  return defined({ name, description, admin_state_up, shared, mtu, external })
+  const { name, description, admin_state_up, shared, mtu, port_security_enabled, 'router:external': external } = body
+  return defined({ name, description, admin_state_up, shared, mtu, port_security_enabled, external })
 }
 
 /** Without the properties that were not given. */

@@ -1,7 +1,8 @@
 import type { Static } from '@sinclair/typebox'
-import type { AddressFilter, Listing, Networks, Port, PortChanges } from '../../network/index.ts'
+import type { AddressFilter, DhcpOption, Listing, Networks, Port, PortChanges } from '../../network/index.ts'
 import { defined } from './networks.ts'
-import type { Asker, Resource } from './resource.ts'
+import type { Asker } from './asker.ts'
+import type { Resource } from './resource.ts'
 import { PortCreate, PortUpdate } from './schemas.ts'
 import { portView } from './views.ts'
 
@@ -10,6 +11,7 @@ export function ports({ ports: verbs }: Networks): Resource<Port, typeof PortCre
     one: 'port',
     many: 'ports',
     path: 'ports',
+    tagged: 'ports',
     create: PortCreate,
     update: PortUpdate,
     list: ({ viewer }, listing) => verbs.list(viewer, listing, addressFilter(listing)),
@@ -57,7 +59,20 @@ function changesOf(body: Static<typeof PortUpdate>): PortChanges {
     fixed_ips,
     security_groups,
     binding_host,
+    port_security_enabled: body.port_security_enabled,
+    allowed_address_pairs: body.allowed_address_pairs?.map(({ ip_address, mac_address }) => ({
+      ip_address,
+      mac_address: mac_address ?? null,
+    })),
+    extra_dhcp_opts: body.extra_dhcp_opts && dhcpOptions(body.extra_dhcp_opts),
   })
+}
+
+/** An option without a value takes it away, so in a list of them all it is one that is not there. */
+function dhcpOptions(given: NonNullable<Static<typeof PortUpdate>['extra_dhcp_opts']>): DhcpOption[] {
+  return given.flatMap(({ opt_name, opt_value, ip_version }) =>
+    opt_value === null ? [] : [{ opt_name, opt_value, ip_version: String(ip_version) === '6' ? 6 : 4 } as const],
+  )
 }
 
 /** `fixed_ips=ip_address=10.0.0.5` and `fixed_ips=subnet_id=…`, each as often as wanted. */

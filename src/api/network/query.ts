@@ -10,8 +10,8 @@ export interface ListQuery {
 
 const MAX_PARAMETERS = 1_000
 const RESERVED = ['fields', 'limit', 'marker', 'page_reverse', 'sort_key', 'sort_dir']
-/** Other words for an attribute. */
-const ALIASES: Readonly<Record<string, string>> = { 'tags-any': 'tags' }
+/** Attributes whose filters mean more than equality: the service has applied them. */
+const APPLIED = new Set(['tags', 'fixed_ips'])
 
 /** @throws {Problem} bad_request for a limit that is no number, and for paging backwards. */
 export function listQuery(query: URLSearchParams): ListQuery {
@@ -24,8 +24,7 @@ export function listQuery(query: URLSearchParams): ListQuery {
     // PostgreSQL has no text with a NUL in it.
     if (value.includes('\0')) throw badRequest('A query parameter has a NUL character.')
     if (RESERVED.includes(name)) continue
-    const attribute = Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name
-    filters.set(attribute, [...(filters.get(attribute) ?? []), value])
+    filters.set(name, [...(filters.get(name) ?? []), value])
   }
   const directions = query.getAll('sort_dir')
   const wrong = directions.find((direction) => direction !== 'asc' && direction !== 'desc')
@@ -49,7 +48,7 @@ export type View = Readonly<Record<string, unknown>>
 /** Whether a rendered resource has one of the values of each filter; an attribute it does not have filters nothing. */
 export function matches(view: View, filters: Listing['filters']): boolean {
   return [...filters].every(([name, values]) => {
-    if (!Object.hasOwn(view, name)) return true
+    if (!Object.hasOwn(view, name) || APPLIED.has(name)) return true
     const value = view[name]
     if (Array.isArray(value))
       return value.some((each) => typeof each !== 'string') || values.some((v) => value.includes(v))

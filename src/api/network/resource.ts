@@ -1,21 +1,10 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { badRequest, forbidden, type RequestContext } from '../../kernel/index.ts'
-import { type Listing, type Page, type Viewer, viewerOf } from '../../network/index.ts'
+import type { Listing, Page, Tagged } from '../../network/index.ts'
 import { type Answer, type Call, type HttpRoute, validator } from '../../platform/http/index.ts'
-import type { Policy } from '../../platform/policy/index.ts'
+import { type Asker, askerOf, type Gate, grantedItem } from './asker.ts'
 import { listQuery, matches, select, type View } from './query.ts'
-
-export interface Gate {
-  readonly authenticate: (call: Call) => RequestContext
-  readonly policy: Policy
-}
-
-/** Who asks, and what of a resource he may see. */
-export interface Asker {
-  readonly ctx: RequestContext
-  readonly viewer: Viewer
-  readonly policy: Policy
-}
+import { tagRoutes } from './tags.ts'
 
 /** One kind of resource: its words in paths and bodies, its schemas, and the verbs behind them. */
 export interface Resource<Item, Create extends TSchema, Update extends TSchema> {
@@ -33,6 +22,8 @@ export interface Resource<Item, Create extends TSchema, Update extends TSchema> 
   change?(asker: Asker, item: Item, body: Static<Update>): Promise<Item>
   remove(asker: Asker, id: string): Promise<void>
   view(item: Item, asker: Asker): View
+  /** Where its tags are kept; absent for what has none. */
+  readonly tagged?: Tagged
 }
 
 /** Most resources that one bulk request may make. */
@@ -47,17 +38,8 @@ export function resourceRoutes<Item extends { id: string; project_id: string }, 
   const base = `/v2.0/${resource.path}`
   const checkCreate = validator(resource.create, { what: one })
 
-  function ask(call: Call): Asker {
-    const ctx = gate.authenticate(call)
-    return { ctx, viewer: viewerOf(ctx), policy: gate.policy }
-  }
-
-  /** The item, if the asker may see it and `verb` it. */
-  async function granted(asker: Asker, call: Call, verb: string): Promise<Item> {
-    const item = await resource.show(asker, call.params.id ?? '')
-    gate.policy.enforce(`${verb}_${one}`, asker.ctx, { project_id: item.project_id })
-    return item
-  }
+  const ask = (call: Call): Asker => askerOf(gate, call)
+  const granted = (asker: Asker, call: Call, verb: string): Promise<Item> => grantedItem(resource, asker, call, verb)
 
   async function list(call: Call): Promise<Answer> {
     const asker = ask(call)
@@ -119,6 +101,7 @@ export function resourceRoutes<Item extends { id: string; project_id: string }, 
     { method: 'GET', path: `${base}/:id`, handle: show },
     ...(resource.update && resource.change ? [updateRoute(resource.update, resource.change)] : []),
     { method: 'DELETE', path: `${base}/:id`, handle: remove },
+    ...tagRoutes(gate, resource),
   ]
 }
 

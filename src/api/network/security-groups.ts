@@ -12,6 +12,7 @@ export function securityGroups({ securityGroups: verbs }: Networks): Groups {
     one: 'security_group',
     many: 'security_groups',
     path: 'security-groups',
+    tagged: 'security_groups',
     create: SecurityGroupCreate,
     update: SecurityGroupUpdate,
     list: ({ viewer }, listing) => verbs.list(viewer, listing),
@@ -65,8 +66,8 @@ function protocolOf(protocol: string | number | null | undefined): string | null
   return text === 'any' ? null : text
 }
 
-function single<T>(bodies: readonly T[]): readonly [T] {
+export function single<T>(bodies: readonly T[]): readonly [T] {
   const [body, other] = bodies
-  if (body === undefined || other !== undefined) throw badRequest('Security groups and rules are made one at a time.')
+  if (body === undefined || other !== undefined) throw badRequest('Resources of this kind are made one at a time.')
   return [body]
 }

@@ -13,6 +13,7 @@ export function subnets({
     one: 'subnet',
     many: 'subnets',
     path: 'subnets',
+    tagged: 'subnets',
     create: SubnetCreate,
     update: SubnetUpdate,
     list: ({ viewer }, listing) => verbs.list(viewer, listing),

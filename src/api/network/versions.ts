@@ -1,23 +1,32 @@
 import { notFound } from '../../kernel/index.ts'
 import type { Call, HttpRoute } from '../../platform/http/index.ts'
-import type { Gate } from './resource.ts'
+import type { Gate } from './asker.ts'
 
 /** What is true of this API, by Neutron's alias; clients ask before they use it. */
 const EXTENSIONS: Readonly<Record<string, string>> = {
   agent: 'agent',
+  'allowed-address-pairs': 'Allowed Address Pairs',
   availability_zone: 'Availability Zone',
   binding: 'Port Binding',
+  'ext-gw-mode': 'Neutron L3 Configurable external gateway mode',
   'external-net': 'Neutron external network',
+  extra_dhcp_opt: 'Neutron Extra DHCP options',
+  extraroute: 'Neutron Extra Route',
+  'fip-port-details': 'Floating IP Port Details Extension',
   'net-mtu': 'Network MTU',
   'net-mtu-writable': 'Network MTU (writable)',
+  'network-ip-availability': 'Network IP Availability',
   pagination: 'Pagination support',
+  'port-security': 'Port Security',
   'project-id': 'project_id field enabled',
   provider: 'Provider Network',
   quotas: 'Quota management support',
+  router: 'Neutron L3 Router',
   'security-group': 'security-group',
   sorting: 'Sorting support',
   'standard-attr-description': 'standard-attr-description',
   'standard-attr-revisions': 'Resource revision numbers',
+  'standard-attr-tag': 'Tag support for resources with standard attribute: network, subnet, port, router',
   'standard-attr-timestamp': 'Resource timestamps',
 }
 const UPDATED = '2026-01-01T00:00:00-00:00'
@@ -28,6 +37,8 @@ const RESOURCES = {
   network: 'networks',
   subnet: 'subnets',
   port: 'ports',
+  router: 'routers',
+  floatingip: 'floatingips',
   'security-group': 'security-groups',
   'security-group-rule': 'security-group-rules',
   quota: 'quotas',
@@ -72,8 +83,6 @@ export function versionRoutes({ authenticate, policy }: Gate): HttpRoute[] {
       if (name === undefined) throw notFound(`Extension with alias ${alias} does not exist`)
       return { extension: extension([alias, name]) }
     }),
-    get('/v2.0/agents', () => ({ agents: [] }), 'get_agent'),
-    get('/v2.0/availability_zones', () => ({ availability_zones: [] }), 'get_availability_zone'),
     ...['/v2.0/quotas/:project_id', '/v2.0/quotas/:project_id/default'].map(
       (path): HttpRoute => ({
         method: 'GET',

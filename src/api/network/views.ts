@@ -1,4 +1,14 @@
-import type { GroupWithRules, Network, Port, SecurityGroupRule, Subnet } from '../../network/index.ts'
+import {
+  type FloatingIp,
+  type GroupWithRules,
+  type Network,
+  type NetworkUse,
+  type Port,
+  poolSize,
+  type Router,
+  type SecurityGroupRule,
+  type Subnet,
+} from '../../network/index.ts'
 import type { View } from './query.ts'
 
 /** What the viewer may see beyond the common attributes. */
@@ -19,7 +29,7 @@ export function networkView(network: Network, sight: Sight): View {
     'router:external': network.external,
     mtu: network.mtu,
     subnets: network.subnets,
-    port_security_enabled: true,
+    port_security_enabled: network.port_security_enabled,
     availability_zones: [],
     availability_zone_hints: [],
     ipv4_address_scope: null,
@@ -69,9 +79,12 @@ export function portView(port: Port, sight: Sight): View {
     device_owner: port.device_owner,
     fixed_ips: port.fixed_ips,
     security_groups: port.security_groups,
-    port_security_enabled: true,
-    allowed_address_pairs: [],
-    extra_dhcp_opts: [],
+    port_security_enabled: port.port_security_enabled,
+    allowed_address_pairs: port.allowed_address_pairs.map(({ ip_address, mac_address }) => ({
+      ip_address,
+      mac_address: mac_address ?? port.mac_address,
+    })),
+    extra_dhcp_opts: port.extra_dhcp_opts,
     'binding:vnic_type': 'normal',
     ...(sight.binding && {
       'binding:host_id': port.binding_host,
@@ -112,15 +125,85 @@ export function ruleView(rule: SecurityGroupRule): View {
     remote_address_group_id: null,
     description: rule.description,
     // A rule is never changed.
-    ...standard({ created_at: rule.created_at, updated_at: rule.created_at, revision: 0 }),
+    revision_number: 0,
+    created_at: seconds(rule.created_at),
+    updated_at: seconds(rule.created_at),
   }
 }
 
 const owner = ({ project_id }: { project_id: string }) => ({ project_id, tenant_id: project_id })
 
-function standard(row: { created_at: Date; updated_at: Date; revision: number }) {
+export function routerView(router: Router): View {
+  const { gateway } = router
   return {
-    tags: [],
+    id: router.id,
+    name: router.name,
+    description: router.description,
+    ...owner(router),
+    admin_state_up: router.admin_state_up,
+    status: 'ACTIVE',
+    external_gateway_info: gateway && {
+      network_id: gateway.network_id,
+      enable_snat: router.enable_snat,
+      external_fixed_ips: gateway.fixed_ips,
+    },
+    routes: router.routes,
+    distributed: false,
+    ha: false,
+    flavor_id: null,
+    availability_zones: [],
+    availability_zone_hints: [],
+    ...standard(router),
+  }
+}
+
+export function floatingIpView(floatingIp: FloatingIp): View {
+  const { port } = floatingIp
+  const { id: port_id = null, ...port_details } = port ?? {}
+  return {
+    id: floatingIp.id,
+    description: floatingIp.description,
+    ...owner(floatingIp),
+    floating_network_id: floatingIp.floating_network_id,
+    floating_ip_address: floatingIp.floating_ip_address,
+    fixed_ip_address: floatingIp.fixed_ip_address,
+    port_id,
+    port_details: port && port_details,
+    router_id: floatingIp.router_id,
+    status: port ? 'ACTIVE' : 'DOWN',
+    ...standard(floatingIp),
+  }
+}
+
+/** Numbers that a client can still read as such; the subnets of IPv6 have more addresses than JSON's numbers go. */
+const count = (addresses: bigint): number => Number(addresses)
+
+/** Counted are the subnets of `version`, or all of them. */
+export function networkUseView(use: NetworkUse, version: 4 | 6 | null): View {
+  const subnets = use.subnets
+    .map((subnet) => ({
+      subnet_id: subnet.subnet_id,
+      subnet_name: subnet.subnet_name,
+      cidr: subnet.cidr,
+      ip_version: subnet.cidr.includes(':') ? 6 : 4,
+      total_ips: count(subnet.allocation_pools.reduce((sum, pool) => sum + poolSize(pool), 0n)),
+      used_ips: subnet.used_ips,
+    }))
+    .filter((subnet) => version === null || subnet.ip_version === version)
+  const sum = (key: 'total_ips' | 'used_ips') => subnets.reduce((total, subnet) => total + subnet[key], 0)
+  return {
+    network_id: use.id,
+    network_name: use.network_name,
+    ...owner(use),
+    subnet_ip_availability: subnets,
+    total_ips: sum('total_ips'),
+    used_ips: sum('used_ips'),
+  }
+}
+
+function standard(row: { tags: readonly string[]; created_at: Date; updated_at: Date; revision: number }) {
+  return {
+    tags: row.tags,
     revision_number: row.revision,
     created_at: seconds(row.created_at),
     updated_at: seconds(row.updated_at),

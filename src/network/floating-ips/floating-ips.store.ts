@@ -47,6 +47,7 @@ const COLUMNS: Columns = {
   port_id: { column: 'port_id', kind: 'uuid' },
   router_id: { column: 'router_id', kind: 'uuid' },
   status: { column: 'status', kind: 'text' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`

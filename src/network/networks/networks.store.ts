@@ -33,6 +33,7 @@ const COLUMNS: Columns = {
   admin_state_up: { column: 'admin_state_up', kind: 'boolean' },
   shared: { column: 'shared', kind: 'boolean' },
   'router:external': { column: 'external', kind: 'boolean' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`

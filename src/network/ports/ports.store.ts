@@ -55,6 +55,7 @@ const COLUMNS: Columns = {
   device_id: { column: 'device_id', kind: 'text' },
   device_owner: { column: 'device_owner', kind: 'text' },
   'binding:host_id': { column: 'binding_host', kind: 'text' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 /** Addresses to look for, by `fixed_ips=ip_address=…` and `fixed_ips=subnet_id=…`; null is any. */

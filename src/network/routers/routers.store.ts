@@ -36,6 +36,7 @@ const COLUMNS: Columns = {
   project_id: { column: 'project_id', kind: 'text' },
   tenant_id: { column: 'project_id', kind: 'text' },
   admin_state_up: { column: 'admin_state_up', kind: 'boolean' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`

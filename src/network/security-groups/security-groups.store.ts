@@ -38,6 +38,7 @@ const GROUP_COLUMNS: Columns = {
   description: { column: 'description', kind: 'text' },
   project_id: { column: 'project_id', kind: 'text' },
   tenant_id: { column: 'project_id', kind: 'text' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 const RULE_COLUMNS: Columns = {

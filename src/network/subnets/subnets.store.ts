@@ -41,6 +41,7 @@ const COLUMNS: Columns = {
   cidr: { column: 'cidr', kind: 'text' },
   gateway_ip: { column: 'gateway_ip', kind: 'text' },
   enable_dhcp: { column: 'enable_dhcp', kind: 'boolean' },
+  tags: { column: 'tags', kind: 'tags' },
 }
 
 const visible = (sql: GlobalSql, viewer: Viewer) => sql`
