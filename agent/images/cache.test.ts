@@ -30,7 +30,7 @@ afterAll(() => images.stop())
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'base-'))
-  cache = createImageCache({ directory, host: 'one', log })
+  cache = createImageCache({ directory, host: 'one', force_raw: true, log })
   await cache.open()
 })
 afterEach(() => rm(directory, { recursive: true }))
@@ -48,9 +48,21 @@ describe.if(has('qemu-img'))('the image cache', () => {
   test("keeps a qcow2 image as a raw file under Nova's name", async () => {
     const image = images.add(tiny)
     const base = await cache.base(image, GIB, NEVER)
-    expect(base).toEqual({ path: join(directory, sha1(image.id)), virtual_size_bytes: tinyRaw.length })
+    expect(base).toEqual({ path: join(directory, sha1(image.id)), format: 'raw', virtual_size_bytes: tinyRaw.length })
     expect<Uint8Array>(await Bun.file(base.path).bytes()).toEqual(tinyRaw)
     expect(await readdir(directory)).toEqual([sha1(image.id)])
+  })
+
+  test('keeps a qcow2 image packed where it is told to, under a name that says so', async () => {
+    const packing = createImageCache({ directory, host: 'one', force_raw: false, log })
+    const image = images.add(tiny)
+    const path = join(directory, `${sha1(image.id)}.qcow2`)
+    for (const round of [1, 2]) {
+      const base = await packing.base(image, GIB, NEVER)
+      expect([round, base]).toEqual([round, { path, format: 'qcow2', virtual_size_bytes: tinyRaw.length }])
+    }
+    expect<Uint8Array>(await Bun.file(path).bytes()).toEqual(tiny)
+    expect(images.requests(image)).toBe(1)
   })
 
   test('keeps a raw image as it is', async () => {
@@ -113,6 +125,7 @@ describe.if(has('qemu-img'))('the image cache', () => {
     'that is gone': () => ({ ...images.add(tiny), url: images.add(tiny).url.slice(0, -1) }),
     'that is declared raw and is qcow2': () => images.add(tiny, { disk_format: 'raw' }),
     'that names a backing file': () => images.add(withBackingFile(tiny, '/etc/passwd')),
+    'whose disk is an image in its turn': () => images.add(writeQcow2(padded(withBackingFile(tiny, '/etc/passwd')))),
     'that qemu-img cannot read': () => images.add(withLostTables(tiny)),
   }
   for (const [what, image] of Object.entries(refused)) {
@@ -143,7 +156,7 @@ describe.if(has('qemu-img'))('the image cache', () => {
       images.hold()
       const image = images.add(tiny)
       const off = new AbortController()
-      const other = createImageCache({ directory, host, log })
+      const other = createImageCache({ directory, host, force_raw: true, log })
       const download = other.base(image, GIB, off.signal).catch(() => {})
       await asked(image)
       const parts = await readdir(directory)
@@ -174,7 +187,7 @@ describe.if(has('libvirt'))('the image cache on a full disk', () => {
   })
 
   test('does not begin a download that cannot fit', async () => {
-    const small = createImageCache({ directory: full, host: 'one', log })
+    const small = createImageCache({ directory: full, host: 'one', force_raw: true, log })
     const image = images.add(new Uint8Array(2 * 1024 ** 2), { disk_format: 'raw' })
     const error = await failure(small.base(image, GIB, NEVER))
     expect([error.kind, error.reason]).toEqual(['unavailable', 'The host has no space left for the image.'])
@@ -182,7 +195,7 @@ describe.if(has('libvirt'))('the image cache on a full disk', () => {
   })
 
   test('gives up a download when others have filled the disk meanwhile, and leaves no file', async () => {
-    const small = createImageCache({ directory: full, host: 'one', log })
+    const small = createImageCache({ directory: full, host: 'one', force_raw: true, log })
     images.hold()
     const image = images.add(new Uint8Array(900 * 1024).fill(1), { disk_format: 'raw' })
     const download = failure(small.base(image, GIB, NEVER))
@@ -196,7 +209,7 @@ describe.if(has('libvirt'))('the image cache on a full disk', () => {
   })
 
   test('gives up a conversion that does not fit, and leaves no file', async () => {
-    const small = createImageCache({ directory: full, host: 'one', log })
+    const small = createImageCache({ directory: full, host: 'one', force_raw: true, log })
     const image = images.add(manyClustersInOne(64))
     const error = await failure(small.base(image, GIB, NEVER))
     expect([error.kind, error.reason]).toEqual(['unavailable', 'The host has no space left for the image.'])
@@ -212,6 +225,13 @@ function withBackingFile(qcow2: Uint8Array, path: string): Uint8Array {
   header.setUint32(16, path.length)
   image.set(new TextEncoder().encode(path), 512)
   return image
+}
+
+/** To whole sectors, as a disk has them. */
+function padded(bytes: Uint8Array): Uint8Array {
+  const disk = new Uint8Array(Math.ceil(bytes.length / 512) * 512)
+  disk.set(bytes)
+  return disk
 }
 
 const l1TableOf = (qcow2: Uint8Array): number => Number(new DataView(qcow2.buffer).getBigUint64(40))

@@ -1,25 +1,32 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { chmod, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImageSource } from '../../src/contracts/index.ts'
-import { assertSafe, inspectImage, UnsafeImage } from '../../src/platform/disk-image/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
 import { DriverError } from '../drivers/driver.ts'
 import { downloadImage } from './download.ts'
-import { convertToRaw, QemuImgError } from './qemu-img.ts'
+import { inspectDeclared, inspectFile } from './inspect.ts'
+import { convertDisk, type DiskFile, type DiskFormat, QemuImgError } from './qemu-img.ts'
 
-/** An image on this host, ready to be the raw backing file of guests' disks. */
-export interface BaseImage {
-  readonly path: string
+/** An image on this host, ready to be the backing file of guests' disks. */
+export interface BaseImage extends DiskFile {
   readonly virtual_size_bytes: number
+}
+
+export interface ImageCacheOptions {
+  readonly directory: string
+  readonly host: string
+  /** Whether qcow2 images are unpacked, `[DEFAULT] force_raw_images`. */
+  readonly force_raw: boolean
+  readonly log: Logger
 }
 
 export interface ImageCache {
   /** Makes the directory, and removes what a crash of this host's agent has left half done in it. */
   open(): Promise<void>
   /**
-   * The image as a raw file under Nova's name, fetched, verified and converted where it is not there yet. Builds that
-   * ask at the same time wait for one download.
+   * The image as a file under Nova's name, fetched, verified and unpacked where it is not there yet. Builds that ask at
+   * the same time wait for one download.
    *
    * @param largest_bytes what the flavor's root disk holds; an image that is larger is refused.
    * @throws {DriverError} `bad_image` for an image that can never be used, `unavailable` where another try may help.
@@ -36,9 +43,12 @@ interface Flight {
   waiting: number
 }
 
+/** Marks a base that is kept as qcow2. What a guest may have written never decides a format, so the name does. */
+const PACKED = '.qcow2'
+
 /** `instances/_base`: a file per image, named by the SHA-1 of its id. */
-export function createImageCache(options: { directory: string; host: string; log: Logger }): ImageCache {
-  const { directory, log } = options
+export function createImageCache(options: ImageCacheOptions): ImageCache {
+  const { directory, force_raw, log } = options
   const flights = new Map<string, Flight>()
   // The directory may be shared by several hosts: each removes its own unfinished files only.
   const unfinished = `.${sha1(options.host).slice(0, 8)}.part`
@@ -75,26 +85,45 @@ export function createImageCache(options: { directory: string; host: string; log
   }
 
   async function makeBase(image: ImageSource, admit: (size: number) => void, signal: AbortSignal): Promise<void> {
-    const part = (what: string): string => `${pathOf(image)}.${randomUUID()}.${what}${unfinished}`
+    const target = baseOf(image)
+    const unpack = image.disk_format === 'qcow2' && target.format === 'raw'
+    const part = (what: string): string => `${target.path}.${randomUUID()}.${what}${unfinished}`
     const downloaded = part('download')
-    const converted = part('raw')
+    const unpacked = part('raw')
     const started = performance.now()
     try {
-      await requireSpace(directory, image.size_bytes * (image.disk_format === 'raw' ? 1 : 2))
+      await requireSpace(directory, image.size_bytes * (unpack ? 2 : 1))
       await downloadImage(image, downloaded, signal)
-      admit(await inspect(downloaded, image))
-      const raw = image.disk_format === 'raw' ? downloaded : converted
-      if (raw === converted) await convert(downloaded, converted, signal)
-      await publish(raw, pathOf(image))
+      const size = await inspectDeclared(downloaded, image.disk_format)
+      admit(size)
+      if (unpack) await unpackTo(unpacked, downloaded, size, signal)
+      await publish(unpack ? unpacked : downloaded, target.path)
       log.info({ image: image.id, ms: Math.round(performance.now() - started) }, 'cached an image')
     } catch (error) {
       throw isFull(error) ? noSpace(error) : error
     } finally {
-      await Promise.all([downloaded, converted].map((path) => rm(path, { force: true })))
+      await Promise.all([downloaded, unpacked].map((path) => rm(path, { force: true })))
     }
   }
 
-  const pathOf = (image: ImageSource): string => join(directory, sha1(image.id))
+  function baseOf(image: ImageSource): DiskFile {
+    const format: DiskFormat = image.disk_format === 'qcow2' && !force_raw ? 'qcow2' : 'raw'
+    return { path: join(directory, `${sha1(image.id)}${format === 'qcow2' ? PACKED : ''}`), format }
+  }
+
+  /** @returns null where it is not there. */
+  async function cached({ path, format }: DiskFile): Promise<BaseImage | null> {
+    try {
+      const now = new Date()
+      // Its age is the time since it was last asked for.
+      await utimes(path, now, now)
+      const virtual_size_bytes = format === 'raw' ? (await stat(path)).size : (await inspectFile(path)).virtual_size_bytes
+      return { path, format, virtual_size_bytes }
+    } catch (error) {
+      if ((error as { code?: string }).code === 'ENOENT') return null
+      throw error
+    }
+  }
 
   return {
     async open() {
@@ -105,44 +134,34 @@ export function createImageCache(options: { directory: string; host: string; log
     },
 
     async base(image, largest_bytes, signal) {
-      const path = pathOf(image)
-      const cached = await sizeOf(path)
-      if (cached === null) await share(image, largest_bytes, signal)
-      const virtual_size_bytes = cached ?? (await stat(path)).size
-      if (virtual_size_bytes > largest_bytes) refuse(virtual_size_bytes, largest_bytes)
-      return { path, virtual_size_bytes }
+      const wanted = baseOf(image)
+      let base = await cached(wanted)
+      if (!base) {
+        await share(image, largest_bytes, signal)
+        base = await cached(wanted)
+      }
+      if (!base) throw new DriverError('The image was removed from the host meanwhile.', { kind: 'unavailable' })
+      if (base.virtual_size_bytes > largest_bytes) refuse(base.virtual_size_bytes, largest_bytes)
+      return base
     },
   }
 }
 
-/** What the bytes themselves say, whatever the image was declared to be. @returns its virtual size. */
-async function inspect(path: string, image: ImageSource): Promise<number> {
-  const file = await open(path, 'r')
+/**
+ * Unpacks a qcow2 file into a sparse raw one. What comes out must be no image of another format in its turn: it would
+ * be the next guest's disk, and its first bytes the header of a file that reaches into the host.
+ */
+async function unpackTo(target: string, source: string, size_bytes: number, signal: AbortSignal): Promise<void> {
   try {
-    const facts = await inspectImage({
-      size: (await file.stat()).size,
-      async read(offset, length) {
-        const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset)
-        return buffer.subarray(0, bytesRead)
-      },
-    })
-    assertSafe(facts, image.disk_format)
-    return facts.virtual_size_bytes
-  } catch (error) {
-    if (!(error instanceof UnsafeImage)) throw error
-    throw new DriverError(error.message, { kind: 'bad_image', cause: error })
-  } finally {
-    await file.close()
-  }
-}
-
-async function convert(source: string, target: string, signal: AbortSignal): Promise<void> {
-  try {
-    await convertToRaw(source, target, signal)
+    await convertDisk({ path: source, format: 'qcow2' }, { path: target, format: 'raw' }, signal)
   } catch (error) {
     if (!(error instanceof QemuImgError)) throw error
     if (/No space left on device|Disk quota exceeded/.test(error.message)) throw noSpace(error)
     throw new DriverError('The image is not a valid qcow2 file.', { kind: 'bad_image', cause: error })
+  }
+  await inspectDeclared(target, 'raw')
+  if ((await stat(target)).size !== size_bytes) {
+    throw new DriverError('The image is not a valid qcow2 file.', { kind: 'bad_image' })
   }
 }
 
@@ -174,15 +193,6 @@ function refuse(size: number, largest_bytes: number): never {
     `Flavor's disk is too small for requested image. Flavor disk is ${largest_bytes} bytes, image is ${size} bytes.`,
     { kind: 'bad_image' },
   )
-}
-
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return null
-    throw error
-  }
 }
 
 /** Settles as `promise` does, or with the signal's reason as soon as it aborts. */

@@ -1,3 +1,7 @@
+export { type AgeingInput, removeUnusedBases } from './ageing.ts'
+export { blankDisk, EPHEMERAL_FORMATS, type EphemeralFormat } from './blank-disk.ts'
 export { type BaseImage, createImageCache, type ImageCache } from './cache.ts'
-export { QemuImgError, qemuImgVersion } from './qemu-img.ts'
+export { CONFIG_DRIVE_FORMATS, type ConfigDriveFormat, writeConfigDrive } from './config-drive.ts'
+export { checkGuestDisk, type GuestDisk, inspectDeclared } from './inspect.ts'
+export { convertDisk, type DiskFile, type DiskFormat, growDisk, QemuImgError, qemuImgVersion } from './qemu-img.ts'
 export { createOverlay } from './qcow2-overlay.ts'

@@ -1,19 +1,56 @@
+import { CommandError, runLimited } from './limited-command.ts'
+
 /**
- * The only place that runs `qemu-img`. Formats are always named, on both sides, so it never guesses one from bytes that
- * a tenant chose; and it runs under limits, since those bytes decide how much it computes and keeps in memory.
+ * The only place that runs `qemu-img`. Formats are always named, on both sides, so that it never guesses one from bytes
+ * that a tenant chose.
  */
-const ADDRESS_SPACE_BYTES = 1024 ** 3
-const CPU_S = 600
-const DEADLINE_MS = 900_000
-const MAX_OUTPUT_BYTES = 64 * 1024
+export type DiskFormat = 'raw' | 'qcow2'
+
+export interface DiskFile {
+  readonly path: string
+  readonly format: DiskFormat
+}
 
 export class QemuImgError extends Error {
   override readonly name = 'QemuImgError'
 }
 
-/** Converts a qcow2 file without a backing file into a sparse raw one. @throws {QemuImgError} with what it said. */
-export async function convertToRaw(source: string, target: string, signal: AbortSignal): Promise<void> {
-  await run(['convert', '-f', 'qcow2', '-O', 'raw', source, target], signal)
+export interface ConvertOptions {
+  /** Compresses the clusters of a qcow2 target. */
+  readonly compress?: boolean
+  /** Reads a disk that a running guest writes to: what comes out is as after a power failure. */
+  readonly shared?: boolean
+  /** Told how far it is, in percent. */
+  readonly onProgress?: (percent: number) => void
+}
+
+const PERCENT = /\(\s*(\d+(?:\.\d+)?)\/100%\)/g
+
+/**
+ * Copies what a guest sees on a disk into a new, sparse file of its own.
+ * @throws {QemuImgError} with what it said.
+ */
+export async function convertDisk(
+  source: DiskFile,
+  target: DiskFile,
+  signal: AbortSignal,
+  { compress = false, shared = false, onProgress }: ConvertOptions = {},
+): Promise<void> {
+  const flags = [
+    ...(compress && target.format === 'qcow2' ? ['-c'] : []),
+    ...(shared ? ['-U'] : []),
+    ...(onProgress ? ['-p'] : []),
+  ]
+  const args = ['convert', ...flags, '-f', source.format, '-O', target.format, source.path, target.path]
+  await run(args, signal, onProgress && ((text) => {
+    const last = [...text.matchAll(PERCENT)].at(-1)?.[1]
+    if (last !== undefined) onProgress(Number(last))
+  }))
+}
+
+/** Makes a disk larger; what the guest had on it stays. @throws {QemuImgError} */
+export async function growDisk({ path, format }: DiskFile, size_bytes: number, signal: AbortSignal): Promise<void> {
+  await run(['resize', '-f', format, path, String(size_bytes)], signal)
 }
 
 /** The version of the tool that is installed. @throws {QemuImgError} when none is. */
@@ -21,34 +58,11 @@ export async function qemuImgVersion(): Promise<string> {
   return (await run(['--version'], new AbortController().signal)).split('\n')[0] ?? ''
 }
 
-async function run(args: readonly string[], signal: AbortSignal): Promise<string> {
-  const limits = [`--as=${ADDRESS_SPACE_BYTES}`, `--cpu=${CPU_S}`]
-  const process = start(['prlimit', ...limits, '--', 'qemu-img', ...args], signal)
-  const [output, complaint, status] = await Promise.all([
-    new Response(process.stdout).text(),
-    new Response(process.stderr).text(),
-    process.exited,
-  ])
-  signal.throwIfAborted()
-  if (status === 0) return output
-  const how = process.signalCode ? `was ended by ${process.signalCode}` : `ended with ${status}`
-  throw new QemuImgError(`qemu-img ${args[0]} ${how}: ${complaint.trim()}`)
-}
-
-function start(command: string[], signal: AbortSignal) {
+async function run(args: readonly string[], signal: AbortSignal, onOutput?: (text: string) => void): Promise<string> {
   try {
-    return Bun.spawn(command, {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      signal,
-      timeout: DEADLINE_MS,
-      killSignal: 'SIGKILL',
-      maxBuffer: MAX_OUTPUT_BYTES,
-      // Each arena of glibc's sets address space aside, on a large host more than the limit allows.
-      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
-    })
+    return await runLimited(['qemu-img', ...args], signal, onOutput ? { onOutput } : {})
   } catch (error) {
-    throw new QemuImgError('qemu-img cannot be started', { cause: error })
+    if (error instanceof CommandError) throw new QemuImgError(error.message, { cause: error })
+    throw error
   }
 }

@@ -18,6 +18,7 @@ export const HYPERVISOR: readonly Need[] = [
   { programs: ['virsh'], packages: ['libvirt-clients'] },
   { programs: ['qemu-system-x86_64'], packages: ['qemu-system-x86'] },
   { programs: ['qemu-img'], packages: ['qemu-utils'] },
+  { programs: ['genisoimage'], packages: ['genisoimage'] },
 ]
 
 /** The packages that are missing here, each named once. */

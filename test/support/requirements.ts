@@ -6,6 +6,7 @@ import { findProgram, HYPERVISOR, missingPackages, type Need } from '../../src/s
  * - libvirt: root, libvirt, QEMU and the right to make namespaces (test/lab)
  * - network: root, the right to make namespaces, nftables and dnsmasq (test/lab/network-lab.ts)
  * - qemu-img, redis, openstack: these programs
+ * - config-drive: what makes such drives and looks into them
  */
 export type Requirement = keyof typeof REQUIREMENTS
 
@@ -31,6 +32,13 @@ export const REQUIREMENTS = {
     problem: namespaceProblem,
   },
   'qemu-img': { needs: [{ programs: ['qemu-img'], packages: ['qemu-utils'] }] },
+  'config-drive': {
+    needs: [
+      { programs: ['genisoimage', 'isoinfo'], packages: ['genisoimage'] },
+      { programs: ['mkfs.vfat'], packages: ['dosfstools'] },
+      { programs: ['mcopy', 'mlabel'], packages: ['mtools'] },
+    ],
+  },
   redis: { needs: [{ programs: ['redis-server'], packages: ['redis-server'] }] },
   openstack: { needs: [{ programs: ['openstack'], packages: ['python3-openstackclient'] }] },
 } satisfies Record<string, Definition>

@@ -38,7 +38,7 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
   })
   const slow = createLibvirt({ uri, log, clock })
   const guests = createGuests(libvirt, { host, log })
-  const images = createImageCache({ directory: join(instances_path, '_base'), host, log })
+  const images = createImageCache({ directory: join(instances_path, "_base"), host, force_raw: config.force_raw_images, log })
   const power = { libvirt, slow, guests, clock }
   let builder: Builder | undefined
 
