@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Config } from '../src/platform/config/index.ts'
 import type { LibvirtDriverOptions } from './drivers/libvirt/index.ts'
 import type { AgentOptions } from './options.ts'
@@ -23,19 +24,42 @@ export function agentOptions({ DEFAULT: set }: Config): AgentOptions {
   }
 }
 
-export function libvirtOptions({ DEFAULT, libvirt, vnc }: Config): LibvirtDriverOptions {
+/** @throws {Error} when the file of vendor data is not JSON. */
+export function libvirtOptions({ DEFAULT, api, libvirt, image_cache, vnc }: Config): LibvirtDriverOptions {
+  const byDefault = DEFAULT.use_cow_images ? 'qcow2' : 'raw'
   return {
     host: DEFAULT.host,
+    my_ip: DEFAULT.my_ip,
     state_path: DEFAULT.state_path,
     instances_path: DEFAULT.instances_path,
+    force_raw_images: DEFAULT.force_raw_images,
     libvirt: {
       connection_uri: libvirt.connection_uri ?? 'qemu:///system',
       virt_type: libvirt.virt_type,
       cpu_mode: libvirt.cpu_mode ?? 'host-model',
       wait_soft_reboot_seconds: libvirt.wait_soft_reboot_seconds,
     },
+    guest: {
+      images_type: libvirt.images_type === 'default' ? byDefault : libvirt.images_type,
+      default_ephemeral_format: DEFAULT.default_ephemeral_format,
+      force_config_drive: DEFAULT.force_config_drive,
+      config_drive: { format: DEFAULT.config_drive_format, mkisofs_cmd: DEFAULT.mkisofs_cmd },
+      metadata: { dhcp_domain: api.dhcp_domain, vendor_data: vendorData(api.vendordata_jsonfile_path) },
+    },
+    image_cache,
+    resume_guests_state_on_host_boot: DEFAULT.resume_guests_state_on_host_boot,
     vnc: { enabled: vnc.enabled, server_listen: vnc.server_listen },
   }
+}
+
+/** What `[api] vendordata_jsonfile_path` holds; nothing when it is unset. */
+export function vendorData(path: string | undefined): Record<string, unknown> {
+  if (path === undefined) return {}
+  const told: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  if (typeof told !== 'object' || told === null || Array.isArray(told)) {
+    throw new Error(`[api] vendordata_jsonfile_path = ${path}: expected a JSON object`)
+  }
+  return told as Record<string, unknown>
 }
 
 export type DriverChoice = 'auto' | 'libvirt' | 'fake'

@@ -22,6 +22,8 @@ export interface ImageCacheOptions {
 }
 
 export interface ImageCache {
+  /** `_base`. */
+  readonly directory: string
   /** Makes the directory, and removes what a crash of this host's agent has left half done in it. */
   open(): Promise<void>
   /**
@@ -45,6 +47,9 @@ interface Flight {
 
 /** Marks a base that is kept as qcow2. What a guest may have written never decides a format, so the name does. */
 const PACKED = '.qcow2'
+
+/** What a file of the cache is, by its name. */
+export const formatOfBase = (path: string): DiskFormat => (path.endsWith(PACKED) ? 'qcow2' : 'raw')
 
 /** `instances/_base`: a file per image, named by the SHA-1 of its id. */
 export function createImageCache(options: ImageCacheOptions): ImageCache {
@@ -126,6 +131,8 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
   }
 
   return {
+    directory,
+
     async open() {
       await mkdir(directory, { recursive: true, mode: 0o755 })
       for (const name of await readdir(directory)) {

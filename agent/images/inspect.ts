@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { assertSafe, type ImageFacts, inspectImage, UnsafeImage } from '../../src/platform/disk-image/index.ts'
 import { DriverError } from '../drivers/driver.ts'
 import type { DiskFormat } from './qemu-img.ts'
@@ -42,7 +43,12 @@ export interface GuestDisk {
   readonly path: string
   /** As the host made it, from its own records; never from the bytes. */
   readonly format: DiskFormat
-  /** The file it stands on, null for one that stands alone. */
+  /** Where the file that it stands on may be; null for a disk that must stand alone. */
+  readonly base_directory: string | null
+}
+
+export interface GuestDiskFacts {
+  readonly virtual_size_bytes: number
   readonly backing_file: string | null
 }
 
@@ -51,17 +57,20 @@ export interface GuestDisk {
  * the header of an image that names a file of the host into its disk gets no further than here (OSSA-2016-001 and its
  * successors); one whose QEMU was taken over may have changed the file around it as well.
  *
- * @returns its virtual size, bytes.
  * @throws {DriverError} when the file is not what the host made.
  */
-export async function checkGuestDisk({ path, format, backing_file }: GuestDisk): Promise<number> {
+export async function checkGuestDisk({ path, format, base_directory }: GuestDisk): Promise<GuestDiskFacts> {
   const facts = await inspectFile(path)
-  const reasons = facts.unsafe.filter((reason) => backing_file === null || reason !== STANDS_ON_ANOTHER)
+  const { backing_file, virtual_size_bytes } = facts
+  const onBase = backing_file !== null && base_directory !== null && isBase(backing_file, base_directory)
+  const reasons = facts.unsafe.filter((reason) => !onBase || reason !== STANDS_ON_ANOTHER)
   const found = facts.format === 'iso' ? 'raw' : facts.format
-  if (reasons.length > 0 || found !== format || facts.backing_file !== backing_file) {
-    throw new DriverError("The guest's disk cannot be used: its content is that of a disk image.", {
-      cause: new Error(`expected ${format} on ${backing_file}, found ${facts.format} on ${facts.backing_file}: ${reasons}`),
-    })
-  }
-  return facts.virtual_size_bytes
+  if (reasons.length === 0 && found === format) return { virtual_size_bytes, backing_file }
+  throw new DriverError("The guest's disk cannot be used: its content is that of a disk image.", {
+    cause: new Error(`expected ${format} on a base, found ${facts.format} on ${backing_file}: ${reasons}`),
+  })
 }
+
+/** A file of `_base`, and no path that leads out of it. */
+const isBase = (path: string, directory: string): boolean =>
+  dirname(path) === directory && /^[A-Za-z0-9_]+(\.qcow2)?$/.test(basename(path))

@@ -20,3 +20,16 @@ export const UNDEFINE_ALL = 1 | 2 | 4 | 16
 export const SHUTDOWN_ACPI_POWER_BUTTON = 1
 export const METADATA_ELEMENT = 2
 export const STATS_STATE = 1
+/** State, processor time, balloon, virtual processors, interfaces, disks. */
+export const STATS_ALL = 1 | 2 | 4 | 8 | 16 | 32
+
+/** A start that does not take up a saved memory, but removes it. */
+export const START_FORCE_BOOT = 8
+export const XML_SECURE = 1
+export const XML_INACTIVE = 2
+export const AFFECT_LIVE = 1
+export const AFFECT_CONFIG = 2
+/** Only what is above the backing file; into a file that is there; gone with the guest's process. */
+export const BLOCK_COPY_SHALLOW = 1
+export const BLOCK_COPY_REUSE_EXT = 2
+export const BLOCK_COPY_TRANSIENT_JOB = 4

@@ -33,6 +33,7 @@ export const MAX_FRAME_BYTES = 32 * 1024 * 1024
 const MAX_STRING_BYTES = 4 * 1024 * 1024
 const MAX_DOMAINS = 16_384
 const MAX_STATS = 262_144
+const MAX_NODE_DEVICES = 65_536
 
 const text = string(MAX_STRING_BYTES)
 
@@ -79,6 +80,8 @@ const procedure = <A, R>(number: number, args: Codec<A>, result: Codec<R>): Proc
 
 const ofDomain = struct({ dom: Domain })
 const ofDomainWithFlags = struct({ dom: Domain, flags: uint })
+const ofDomainWithXml = struct({ dom: Domain, xml: text, flags: uint })
+const ofDisk = struct({ dom: Domain, path: text, flags: uint })
 const xmlWithFlags = struct({ xml: text, flags: uint })
 
 export const procedures = {
@@ -116,6 +119,13 @@ export const procedures = {
       threads: int,
     }),
   ),
+  /** `capabilities` are bits; names only, for `need_results` items. */
+  connectListAllNodeDevices: procedure(
+    285,
+    struct({ need_results: int, flags: uint }),
+    struct({ devices: array(struct({ name: text }), MAX_NODE_DEVICES), ret: uint }),
+  ),
+  nodeDeviceGetXmlDesc: procedure(114, struct({ name: text, flags: uint }), struct({ xml: text })),
   domainLookupByUuid: procedure(24, struct({ uuid }), ofDomain),
   domainDefineXmlFlags: procedure(350, xmlWithFlags, ofDomain),
   domainUndefineFlags: procedure(231, ofDomainWithFlags, nothing),
@@ -123,7 +133,32 @@ export const procedures = {
   domainCreateWithFlags: procedure(196, ofDomainWithFlags, ofDomain),
   domainDestroyFlags: procedure(234, ofDomainWithFlags, nothing),
   domainShutdownFlags: procedure(258, ofDomainWithFlags, nothing),
+  domainSuspend: procedure(34, ofDomain, nothing),
   domainResume: procedure(28, ofDomain, nothing),
+  domainGetXmlDesc: procedure(14, ofDomainWithFlags, struct({ xml: text })),
+  domainManagedSave: procedure(182, ofDomainWithFlags, nothing),
+  domainHasManagedSaveImage: procedure(183, ofDomainWithFlags, struct({ result: int })),
+  domainManagedSaveRemove: procedure(184, ofDomainWithFlags, nothing),
+  domainInjectNmi: procedure(210, ofDomainWithFlags, nothing),
+  domainSetUserPassword: procedure(
+    357,
+    struct({ dom: Domain, user: optional(text), password: optional(text), flags: uint }),
+    nothing,
+  ),
+  domainAttachDeviceFlags: procedure(160, ofDomainWithXml, nothing),
+  domainDetachDeviceFlags: procedure(161, ofDomainWithXml, nothing),
+  domainBlockCopy: procedure(
+    345,
+    struct({ dom: Domain, path: text, destxml: text, params: TypedParams, flags: uint }),
+    nothing,
+  ),
+  /** `found` is 0 where no job runs; `cur` of `end` bytes are done. */
+  domainGetBlockJobInfo: procedure(
+    238,
+    ofDisk,
+    struct({ found: int, type: int, bandwidth: uhyper, cur: uhyper, end: uhyper }),
+  ),
+  domainBlockJobAbort: procedure(237, ofDisk, nothing),
   domainGetState: procedure(212, ofDomainWithFlags, struct({ state: int, reason: int })),
   domainGetMetadata: procedure(
     265,

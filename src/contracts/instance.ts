@@ -82,6 +82,9 @@ export const Instance = T.Object({
   created_at: T.String({ maxLength: 40 }),
   flavor: Flavor,
   image: T.Union([ImageSource, T.Null()]),
+  /** Booted past the image's own loader, where the image names them. */
+  kernel: T.Optional(ImageSource),
+  ramdisk: T.Optional(ImageSource),
   vifs: T.Array(Vif, { maxItems: 64 }),
   reservation_id: T.String({ maxLength: 255 }),
   /** Its place among the servers of one request, from 0. */

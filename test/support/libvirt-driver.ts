@@ -20,6 +20,9 @@ export interface LibvirtDriverLab extends DriverUnderTest {
   makeDriver(overrides?: Partial<LibvirtDriverOptions>): Driver
 }
 
+/** What belongs to all guests together. */
+const SHARED = new Set(['_base', 'compute_nodes', 'snapshots'])
+
 export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
   const host = await startLibvirtHost()
   const images = startImageServer()
@@ -29,6 +32,7 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
 
   const config: LibvirtDriverOptions = {
     host: host.name,
+    my_ip: '127.0.0.1',
     state_path: join(host.instancesDir, '..'),
     instances_path: host.instancesDir,
     libvirt: {
@@ -37,6 +41,20 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
       cpu_mode: 'host-model',
       wait_soft_reboot_seconds: 60,
     },
+    force_raw_images: true,
+    guest: {
+      images_type: 'qcow2',
+      default_ephemeral_format: 'ext4',
+      force_config_drive: false,
+      config_drive: { format: 'iso9660', mkisofs_cmd: 'genisoimage' },
+      metadata: { dhcp_domain: 'novalocal', vendor_data: {} },
+    },
+    image_cache: {
+      manager_interval: 2400,
+      remove_unused_base_images: true,
+      remove_unused_original_minimum_age_seconds: 86_400,
+    },
+    resume_guests_state_on_host_boot: false,
     vnc: { enabled: true, server_listen: '127.0.0.1' },
   }
   const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
@@ -65,7 +83,8 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
       const guests = new Set((await host.virsh('list', '--all', '--uuid')).split('\n').filter(Boolean))
       const own = await readdir(host.instancesDir)
       const unfinished = (await readdir(join(host.instancesDir, '_base'))).filter((name) => name.endsWith('.part'))
-      return [...own.filter((name) => name !== '_base' && !guests.has(name)), ...unfinished]
+      const copies = await readdir(join(host.instancesDir, 'snapshots')).catch(() => [])
+      return [...copies, ...own.filter((name) => !SHARED.has(name) && !guests.has(name)), ...unfinished]
     },
 
     async cleanup() {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Instance } from '../../../src/contracts/index.ts'
 import { tinyInstance } from '../../../test/support/libvirt-driver.ts'
-import { type DomainHost, domainXml, GUEST_NAMESPACE } from './domain-xml.ts'
+import { type DomainHost, type DomainParts, domainXml, GUEST_NAMESPACE } from './domain-xml.ts'
 import { elements, parseXml, textAt, type XmlElement } from './xml.ts'
 
 const host: DomainHost = {
@@ -13,7 +13,11 @@ const host: DomainHost = {
   disk_cache: 'none',
   vnc: { enabled: true, server_listen: '127.0.0.1' },
 }
-const files = { disk: '/instances/disk', console_log: '/instances/console.log' }
+const files: DomainParts = {
+  disks: [{ path: '/instances/disk', format: 'qcow2', device: 'disk', target: 'vda' }],
+  nics: [],
+  console_log: '/instances/console.log',
+}
 
 const domain = (overrides: Partial<Instance> = {}, on: Partial<DomainHost> = {}): XmlElement =>
   parseXml(domainXml(tinyInstance(42, null, overrides), { ...host, ...on }, files))
@@ -39,15 +43,15 @@ describe('the domain of a guest', () => {
     expect(textAt(xml, 'uuid')).toBe('44444444-4444-4444-8444-444444444444')
     expect([textAt(xml, 'memory'), textAt(xml, 'vcpu')]).toEqual([`${16 * 1024}`, '1'])
     const device = (...path: string[]) => elements(xml, 'devices', ...path)[0]?.attributes
-    expect(device('disk', 'source')).toEqual({ file: files.disk })
+    expect(device('disk', 'source')).toEqual({ file: '/instances/disk' })
     expect(device('disk', 'driver')).toEqual({ name: 'qemu', type: 'qcow2', cache: 'none' })
-    expect(device('serial', 'log')).toEqual({ file: files.console_log, append: 'off' })
+    expect(device('serial', 'log')).toEqual({ file: files.console_log, append: 'on' })
   })
 
   test('says to whom it belongs, and on which host', () => {
     const metadata = elements(domain({ name: `</nova:name> & 'co'`, vifs: [vif] }), 'metadata')[0] as XmlElement
     expect(textAt(metadata, 'nova:instance', 'nova:name')).toBe(`</nova:name> & 'co'`)
-    expect(textAt(metadata, 'nova:instance', 'nova:creationTime')).toBe('2026-01-02 03:04:05')
+    expect(textAt(metadata, 'nova:instance', 'nova:creationTime')).toBe('2026-01-01 00:00:00')
     const addresses = elements(metadata, 'nova:instance', 'nova:ports', 'nova:port', 'nova:ip')
     expect(addresses.map((address) => address.attributes)).toEqual([
       { type: 'fixed', address: '10.0.0.5', ipVersion: '4' },
@@ -59,7 +63,7 @@ describe('the domain of a guest', () => {
     })
   })
 
-  test("has no network interface, so that it is not on the host's own network", () => {
+  test("has no network card where the host has no network, so that it is not on the host's own", () => {
     const xml = domainXml(tinyInstance(42, null, { vifs: [vif] }), host, files)
     expect(xml).not.toContain('<interface')
     expect(xml).not.toContain("type='user'")

@@ -1,4 +1,5 @@
 import type { Instance, Vif } from '../../../src/contracts/index.ts'
+import { devices, type DomainDevices } from './domain-devices.ts'
 import type { CpuMode } from './options.ts'
 import { element, renderXml, type XmlElement } from './xml.ts'
 
@@ -18,19 +19,17 @@ export interface DomainHost {
   readonly vnc: { readonly enabled: boolean; readonly server_listen: string }
 }
 
-export interface DomainFiles {
-  readonly disk: string
-  readonly console_log: string
+/** What a guest is made of on this host. */
+export interface DomainParts extends DomainDevices {
+  /** Loaded by QEMU itself, past any boot loader on the disk. */
+  readonly kernel?: { readonly kernel: string; readonly ramdisk: string | null; readonly command_line: string } | undefined
 }
 
 /** `<tcg>` is understood from here on. */
 const TCG_FEATURE_SINCE = 8_000_000
 
-/**
- * The domain as Nova defines it. A guest has no network interface yet: one of QEMU's user-mode network would put it
- * on the host's own network, past every rule. Its ports stand in the metadata.
- */
-export function domainXml(instance: Instance, host: DomainHost, files: DomainFiles): string {
+/** The domain as Nova defines it. */
+export function domainXml(instance: Instance, host: DomainHost, parts: DomainParts): string {
   const { flavor } = instance
   return renderXml(
     element(
@@ -42,23 +41,30 @@ export function domainXml(instance: Instance, host: DomainHost, files: DomainFil
       element('vcpu', {}, flavor.vcpus),
       element('metadata', {}, novaMetadata(instance, host), guestMark(host.host)),
       systemInformation(instance, host),
-      element(
-        'os',
-        {},
-        element('type', { arch: 'x86_64', machine: 'pc' }, 'hvm'),
-        element('boot', { dev: 'hd' }),
-        element('smbios', { mode: 'sysinfo' }),
-      ),
+      operatingSystem(parts.kernel),
       features(instance, host),
       clock(host),
       cpu(flavor.vcpus, host.cpu_mode),
-      devices(host, files),
+      devices(instance, host, parts),
     ),
   )
 }
 
 export const guestMark = (host: string): XmlElement =>
   element('bunova:guest', { 'xmlns:bunova': GUEST_NAMESPACE, host })
+
+function operatingSystem(kernel: DomainParts['kernel']): XmlElement {
+  return element(
+    'os',
+    {},
+    element('type', { arch: 'x86_64', machine: 'pc' }, 'hvm'),
+    kernel !== undefined && element('kernel', {}, kernel.kernel),
+    kernel?.ramdisk !== undefined && kernel.ramdisk !== null && element('initrd', {}, kernel.ramdisk),
+    kernel !== undefined && element('cmdline', {}, kernel.command_line),
+    element('boot', { dev: 'hd' }),
+    element('smbios', { mode: 'sysinfo' }),
+  )
+}
 
 function novaMetadata(instance: Instance, { version }: DomainHost): XmlElement {
   const { flavor, image } = instance
@@ -139,27 +145,4 @@ export function cpu(vcpus: number, cpu_mode: CpuMode): XmlElement {
   const mode = cpu_mode === 'none' ? undefined : cpu_mode
   const match = mode === 'host-model' ? 'exact' : undefined
   return element('cpu', { mode, match }, element('topology', { sockets: vcpus, cores: 1, threads: 1 }))
-}
-
-function devices({ disk_cache, vnc }: DomainHost, files: DomainFiles): XmlElement {
-  const screen = [
-    element('graphics', { type: 'vnc', autoport: 'yes', listen: vnc.server_listen }),
-    element('video', {}, element('model', { type: 'virtio' })),
-    element('input', { type: 'tablet', bus: 'usb' }),
-  ]
-  return element(
-    'devices',
-    {},
-    element(
-      'disk',
-      { type: 'file', device: 'disk' },
-      element('driver', { name: 'qemu', type: 'qcow2', cache: disk_cache }),
-      element('source', { file: files.disk }),
-      element('target', { dev: 'vda', bus: 'virtio' }),
-    ),
-    element('serial', { type: 'pty' }, element('log', { file: files.console_log, append: 'off' })),
-    ...(vnc.enabled ? screen : []),
-    element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
-    element('memballoon', { model: 'virtio' }, element('stats', { period: 10 })),
-  )
 }

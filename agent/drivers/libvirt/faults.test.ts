@@ -70,7 +70,7 @@ describe.if(has('libvirt', 'qemu-img'))('the libvirt driver on a host', () => {
     expect((await readdir(directory)).sort()).toEqual(['console.log', 'disk', 'disk.info', 'libvirt.xml'])
     await driver.destroy(instance.server_id)
     expect(await domains('--all')).toEqual([])
-    expect(await readdir(lab.host.instancesDir)).toEqual(['_base'])
+    expect((await readdir(lab.host.instancesDir)).sort()).toEqual(['_base', 'compute_nodes'])
   })
 
   holds('the root disk is as large as the flavor says, and is kept over a reboot', () =>

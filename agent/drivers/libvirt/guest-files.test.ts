@@ -18,19 +18,26 @@ beforeEach(async () => {
 })
 afterEach(() => rm(instances, { recursive: true }))
 
-const base = { path: '/base', virtual_size_bytes: MIB }
-
 describe("a guest's files", () => {
   test('are made anew over what an unfinished build left', async () => {
-    await files.create(base, MIB)
+    await files.make()
     await Bun.write(files.console_log, 'of the first try')
-    await files.create(base, MIB)
-    expect((await readdir(join(instances, id))).sort()).toEqual(['disk', 'disk.info'])
-    expect(await Bun.file(join(instances, id, 'disk.info')).json()).toEqual({ [files.disk]: 'qcow2' })
+    await files.make()
+    expect(await readdir(join(instances, id))).toEqual([])
+  })
+
+  test("note the formats of the disks as Nova does, and give nothing where that is damaged", async () => {
+    await files.make()
+    await files.recordDisks(new Map([['disk', 'qcow2'], ['disk.swap', 'raw']]))
+    const path = (name: string): string => join(instances, id, name)
+    expect(await Bun.file(path('disk.info')).json()).toEqual({ [path('disk')]: 'qcow2', [path('disk.swap')]: 'raw' })
+    expect([...(await files.disks())]).toEqual([['disk', 'qcow2'], ['disk.swap', 'raw']])
+    await Bun.write(path('disk.info'), '{"disk":"vmdk"}')
+    await expect(files.disks()).rejects.toThrow('missing')
   })
 
   test('are removed, twice and after an interrupted removal too', async () => {
-    await files.create(base, MIB)
+    await files.make()
     await mkdir(join(instances, `${id}_del`))
     await files.remove()
     await files.remove()
@@ -39,7 +46,7 @@ describe("a guest's files", () => {
 
   test('a removal that was interrupted is finished, and nothing else is touched', async () => {
     const others = ['_base', newId(), 'locks_del']
-    for (const name of [...others, `${id}_del`]) await mkdir(join(instances, name))
+    for (const name of [...others, `${id}_del`, `${id}_resize_del`]) await mkdir(join(instances, name))
     await removeInterrupted(instances)
     expect((await readdir(instances)).sort()).toEqual(others.sort())
   })
@@ -52,7 +59,7 @@ describe("a guest's files", () => {
 })
 
 describe('a console log', () => {
-  beforeEach(() => files.create(base, MIB))
+  beforeEach(() => files.make())
 
   test('is empty while the guest has written nothing', async () => {
     expect(await files.console(null)).toBe('')

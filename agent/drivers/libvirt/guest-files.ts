@@ -1,8 +1,11 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { exists, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { Type as T } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { assert, isUuid } from '../../../src/kernel/index.ts'
-import { type BaseImage, createOverlay } from '../../images/index.ts'
+import type { DiskFormat } from '../../images/index.ts'
+import { DriverError } from '../driver.ts'
 
 const MAX_CONSOLE_BYTES = 1024 ** 2
 /** Where virtlogd puts what no longer fits, newest first. */
@@ -10,22 +13,45 @@ const CONSOLE_BACKUPS = ['', '.0', '.1', '.2']
 
 /** A guest's directory, `instances/<uuid>`, and what Nova calls the files in it. */
 export interface GuestFiles {
-  readonly disk: string
+  readonly directory: string
   readonly console_log: string
-  /** Makes the directory with an empty disk of `size_bytes` over `base`; what an unfinished build left is replaced. */
-  create(base: BaseImage, size_bytes: number): Promise<void>
+  /** The path of a file in it; the name is the driver's own. */
+  path(name: string): string
+  has(name: string): Promise<boolean>
+  /** Makes the directory, empty; what an unfinished build left is replaced. */
+  make(): Promise<void>
+  /** Removes the disks and what goes with them, as far as it is to be made anew; ephemeral and swap disks may stay. */
+  clear(options: { keep_blanks: boolean }): Promise<void>
+  /** Notes the formats of the disks, by name: `disk.info`. What a guest writes into a disk never decides its format. */
+  recordDisks(formats: ReadonlyMap<string, DiskFormat>): Promise<void>
+  /** What `recordDisks` noted. @throws {DriverError} when nothing is noted that makes sense. */
+  disks(): Promise<ReadonlyMap<string, DiskFormat>>
   keepXml(xml: string): Promise<void>
   /** The last `lines` of the console log, or all that is kept of it; at most 1 MiB. */
   console(lines: number | null): Promise<string>
   remove(): Promise<void>
 }
 
+const DISK_INFO = 'disk.info'
+const MADE_ANEW = /^(disk|kernel|ramdisk|unrescue\.xml)(\..*)?$/
+const BLANKS = /^disk\.(eph\d+|swap)$/
+const DiskInfo = T.Record(T.String(), T.Union([T.Literal('raw'), T.Literal('qcow2')]))
+
 export function guestFiles(instances_path: string, serverId: string): GuestFiles {
   // The only part of the path that comes from outside.
   assert(isUuid(serverId), 'a server id is a UUID')
-  const directory = join(instances_path, serverId)
-  const disk = join(directory, 'disk')
+  return filesIn(join(instances_path, serverId))
+}
+
+/** The files that a migration has set aside, until it is confirmed or reverted. */
+export function filesSetAside(instances_path: string, serverId: string): GuestFiles {
+  assert(isUuid(serverId), 'a server id is a UUID')
+  return filesIn(join(instances_path, `${serverId}${SET_ASIDE}`))
+}
+
+function filesIn(directory: string): GuestFiles {
   const console_log = join(directory, 'console.log')
+  const path = (name: string): string => join(directory, name)
 
   async function remove(): Promise<void> {
     // Under its other name nothing takes it for a guest's, should this be interrupted.
@@ -36,19 +62,38 @@ export function guestFiles(instances_path: string, serverId: string): GuestFiles
   }
 
   return {
-    disk,
+    directory,
     console_log,
+    path,
     remove,
+    has: (name) => exists(path(name)),
 
-    async create(base, size_bytes) {
+    async make() {
       await remove()
       await mkdir(directory, { mode: 0o755 })
-      await createOverlay(disk, { path: base.path, format: 'raw' }, size_bytes)
-      await Bun.write(join(directory, 'disk.info'), JSON.stringify({ [disk]: 'qcow2' }))
+    },
+
+    async clear({ keep_blanks }) {
+      await mkdir(directory, { recursive: true, mode: 0o755 })
+      for (const name of await readdir(directory)) {
+        const kept = keep_blanks && (BLANKS.test(name) || name === DISK_INFO)
+        if (MADE_ANEW.test(name) && !kept) await rm(path(name), { force: true })
+      }
+    },
+
+    async recordDisks(formats) {
+      const info = Object.fromEntries([...formats].map(([name, format]) => [path(name), format]))
+      await writeWhole(path(DISK_INFO), JSON.stringify(info))
+    },
+
+    async disks() {
+      const info: unknown = await Bun.file(path(DISK_INFO)).json().catch(() => null)
+      if (!Value.Check(DiskInfo, info)) throw new DriverError("The records of the guest's disks are missing.")
+      return new Map(Object.entries(info).map(([file, format]) => [basename(file), format]))
     },
 
     async keepXml(xml) {
-      await Bun.write(join(directory, 'libvirt.xml'), xml)
+      await writeWhole(path('libvirt.xml'), xml)
     },
 
     async console(lines) {
@@ -65,12 +110,21 @@ export function guestFiles(instances_path: string, serverId: string): GuestFiles
   }
 }
 
+/** In one step: after a crash there is the old file or the new one. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`
+  await Bun.write(fresh, text)
+  await rename(fresh, path)
+}
+
+const SET_ASIDE = '_resize'
 const REMOVED = '_del'
 
 /** Removes the directories of guests whose removal was interrupted. */
 export async function removeInterrupted(instances_path: string): Promise<void> {
   for (const name of await readdir(instances_path)) {
-    if (!name.endsWith(REMOVED) || !isUuid(name.slice(0, -REMOVED.length))) continue
+    const whose = name.slice(0, -REMOVED.length).replace(SET_ASIDE, '')
+    if (!name.endsWith(REMOVED) || !isUuid(whose)) continue
     await rm(join(instances_path, name), { recursive: true, force: true })
   }
 }

@@ -8,17 +8,28 @@ import { createLibvirt, LibvirtUnavailable } from '../../libvirt/index.ts'
 import { type Driver, DriverError } from '../driver.ts'
 import { lackingVerbs } from '../lacking.ts'
 import { machineUptime } from '../uptime.ts'
+import { cacheKeeper } from './cache-keeper.ts'
 import type { DomainHost } from './domain-xml.ts'
 import { asDriverErrors } from './failure.ts'
 import { diskCacheMode, guestFiles, removeInterrupted } from './guest-files.ts'
+import { guestVerbs } from './guest-verbs.ts'
 import { createGuests } from './guests.ts'
 import { readHostFacts, readInventory } from './host.ts'
+import type { Hypervisor, Nics } from './hypervisor.ts'
 import type { LibvirtDriverOptions } from './options.ts'
-import { powerOff, powerOn, reboot } from './power.ts'
-import { type Builder, destroyGuest, spawnGuest } from './spawn.ts'
+import { removeUnfinishedSnapshots } from './snapshot.ts'
 import { chooseVirtType } from './virt-type.ts'
 
-export type { LibvirtDriverOptions } from './options.ts'
+export type { Nics } from './hypervisor.ts'
+export type { GuestOptions, LibvirtDriverOptions } from './options.ts'
+
+export interface LibvirtDriverDeps {
+  readonly config: LibvirtDriverOptions
+  readonly log: Logger
+  readonly clock?: Clock
+  /** Without it guests have no network card. */
+  readonly nics?: Nics
+}
 
 /**
  * The driver that runs guests on QEMU through this host's libvirt, with files where Nova has them. It sees only the
@@ -26,8 +37,8 @@ export type { LibvirtDriverOptions } from './options.ts'
  *
  * @throws {TypeError} when `connection_uri` is not one of a local QEMU.
  */
-export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: Logger; clock?: Clock }): Driver {
-  const { config, log, clock = systemClock } = deps
+export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
+  const { config, log, nics = null, clock = systemClock } = deps
   const { host, instances_path } = config
   const uri = config.libvirt.connection_uri
   const libvirt = createLibvirt({
@@ -38,19 +49,26 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
   })
   const slow = createLibvirt({ uri, log, clock })
   const guests = createGuests(libvirt, { host, log })
-  const images = createImageCache({ directory: join(instances_path, "_base"), host, force_raw: config.force_raw_images, log })
-  const power = { libvirt, slow, guests, clock }
-  let builder: Builder | undefined
+  const images = createImageCache({
+    directory: join(instances_path, '_base'),
+    host,
+    force_raw: config.force_raw_images,
+    log,
+  })
+  const keeper = cacheKeeper({ host, instances_path, options: config.image_cache, clock, log })
+  const parts = { libvirt, slow, guests, images, instances_path, nics, options: config.guest, clock, log }
+  let prepared: Hypervisor | undefined
 
-  function ready(): Builder {
-    if (!builder) throw new DriverError('The hypervisor is not ready.', { kind: 'unavailable' })
-    return builder
+  function ready(): Hypervisor {
+    if (!prepared) throw new DriverError('The hypervisor is not ready.', { kind: 'unavailable' })
+    return prepared
   }
 
-  async function prepare(): Promise<Builder> {
+  async function prepare(): Promise<Hypervisor> {
     await mkdir(instances_path, { recursive: true, mode: 0o755 })
     await images.open()
     await removeInterrupted(instances_path)
+    await removeUnfinishedSnapshots(instances_path, host)
     await qemuImgVersion()
     const facts = await readHostFacts(libvirt)
     const virt_type = await chooseVirtType(libvirt, facts, config)
@@ -65,22 +83,25 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
       disk_cache: await diskCacheMode(instances_path),
       vnc: config.vnc,
     }
-    return { slow, guests, images, instances_path, log, host: domainHost }
+    return { ...parts, host: domainHost }
   }
 
   return {
     ...lackingVerbs(),
+    ...guestVerbs(ready, parts, config.libvirt),
     name: 'libvirt',
 
     async open() {
       try {
-        builder = await prepare()
+        prepared = await prepare()
+        keeper.start()
       } catch (error) {
         throw asMissing(error)
       }
     },
 
     async close() {
+      keeper.stop()
       libvirt.close()
       slow.close()
     },
@@ -97,28 +118,6 @@ export function createLibvirtDriver(deps: { config: LibvirtDriverOptions; log: L
       asDriverErrors('The guests could not be listed.', async () =>
         (await guests.list()).map(({ domain, power_state }) => ({ server_id: domain.uuid, power_state })),
       ),
-
-    spawn: (instance, progress, signal) =>
-      asDriverErrors('The guest could not be built.', () => spawnGuest(ready(), instance, progress, signal)),
-
-    destroy: (serverId) =>
-      asDriverErrors('The guest could not be removed.', () =>
-        destroyGuest({ slow, guests, instances_path }, serverId),
-      ),
-
-    powerOn: (serverId) =>
-      asDriverErrors('The guest could not be started.', async () => powerOn(power, await guests.get(serverId))),
-
-    powerOff: (serverId, timeout_s) =>
-      asDriverErrors('The guest could not be stopped.', async () =>
-        powerOff(power, await guests.get(serverId), timeout_s * 1000),
-      ),
-
-    reboot: (serverId, type) =>
-      asDriverErrors('The guest could not be rebooted.', async () => {
-        const soft_s = type === 'SOFT' ? config.libvirt.wait_soft_reboot_seconds : 0
-        await reboot(power, await guests.get(serverId), soft_s * 1000)
-      }),
 
     powerState: (serverId) =>
       asDriverErrors('The power state of the guest could not be read.', async () => {

@@ -1,9 +1,14 @@
+import type { ConfigDriveFormat, DiskFormat, EphemeralFormat } from '../../images/index.ts'
+
 /** What the driver needs to know from `nova.conf`; the names are those of the options. */
 export interface LibvirtDriverOptions {
   /** `[DEFAULT] host`: guests carry it, and the driver touches no other host's. */
   readonly host: string
+  /** `[DEFAULT] my_ip`: where other hosts reach this one. */
+  readonly my_ip: string
   readonly state_path: string
   readonly instances_path: string
+  readonly force_raw_images: boolean
   readonly libvirt: {
     readonly connection_uri: string
     /** `auto` tries a guest under KVM and falls back to emulation. */
@@ -13,7 +18,25 @@ export interface LibvirtDriverOptions {
     /** How long a soft reboot may take before it is done by force. */
     readonly wait_soft_reboot_seconds: number
   }
+  readonly guest: GuestOptions
+  readonly image_cache: {
+    /** Seconds between two looks for unused images; below 0 is never. */
+    readonly manager_interval: number
+    readonly remove_unused_base_images: boolean
+    readonly remove_unused_original_minimum_age_seconds: number
+  }
+  readonly resume_guests_state_on_host_boot: boolean
   readonly vnc: { readonly enabled: boolean; readonly server_listen: string }
+}
+
+/** How guests are made. */
+export interface GuestOptions {
+  /** `qcow2` stands on the cached image, `raw` is a copy of it. */
+  readonly images_type: DiskFormat
+  readonly default_ephemeral_format: EphemeralFormat
+  readonly force_config_drive: boolean
+  readonly config_drive: { readonly format: ConfigDriveFormat; readonly mkisofs_cmd: string }
+  readonly metadata: { readonly dhcp_domain: string; readonly vendor_data: Readonly<Record<string, unknown>> }
 }
 
 export type CpuMode = 'host-model' | 'host-passthrough' | 'maximum' | 'none'

@@ -1,93 +1,84 @@
 import type { Instance } from '../../../src/contracts/index.ts'
-import type { Logger } from '../../../src/platform/log/index.ts'
-import type { ImageCache } from '../../images/index.ts'
-import { type Domain, isLibvirtError, type Libvirt, LibvirtError, UNDEFINE_ALL } from '../../libvirt/index.ts'
-import { DriverError, type Progress, type SpawnStage } from '../driver.ts'
-import { type DomainHost, domainXml } from './domain-xml.ts'
-import { guestFiles } from './guest-files.ts'
-import type { Guests } from './guests.ts'
-import { endGuest, ended, startGuest } from './power.ts'
-
-const GIB = 1024 ** 3
-const DEFINE_DEADLINE_MS = 60_000
-
-/** What building a guest takes of the host. */
-export interface Builder {
-  /** The connection for calls that take long. */
-  readonly slow: Libvirt
-  readonly guests: Guests
-  readonly images: ImageCache
-  readonly instances_path: string
-  readonly host: DomainHost
-  readonly log: Logger
-}
+import { type Domain, isLibvirtError, LibvirtError, UNDEFINE_ALL } from '../../libvirt/index.ts'
+import { DriverError, type Progress, type Spawn, type SpawnStage } from '../driver.ts'
+import { defineGuest } from './define.ts'
+import { makeDisks, rootBase } from './guest-disks.ts'
+import { filesSetAside, guestFiles } from './guest-files.ts'
+import type { Hypervisor } from './hypervisor.ts'
+import { endGuest, ended, startGuest } from './lifecycle.ts'
 
 /** The driver's `spawn`; @throws whatever fails, with nothing left of the guest. */
 export async function spawnGuest(
-  builder: Builder,
+  host: Hypervisor,
   instance: Instance,
   progress: Progress,
   signal: AbortSignal,
+  { power_on = true, reuse_disks = false }: Spawn = {},
 ): Promise<void> {
-  const { guests, log } = builder
+  const { guests, log } = host
   const existing = await guests.find(instance.server_id)
-  if (existing && !ended(await guests.state(existing))) return
+  if (existing && (!power_on || !ended(await guests.state(existing)))) return
   const enter = (stage: SpawnStage): void => {
     signal.throwIfAborted()
     progress(stage)
   }
   try {
     // A guest that is defined has its disk: an earlier build got as far as that.
-    const domain = existing ?? (await defineGuest(builder, instance, enter, signal))
+    const domain = existing ?? (await buildGuest(host, instance, enter, signal, reuse_disks))
     enter('start')
-    await startGuest(builder, domain)
+    if (power_on) await startGuest(host, domain)
     signal.throwIfAborted()
   } catch (error) {
-    await destroyGuest(builder, instance.server_id).catch((err: unknown) =>
+    await destroyGuest(host, instance.server_id, { keep_disks: reuse_disks }).catch((err: unknown) =>
       log.warn({ err, instance: instance.server_id }, 'could not remove what a failed build left'),
     )
-    if (error instanceof LibvirtError) throw refused(error)
-    throw error
+    throw refusedAtStart(error)
   }
 }
 
 /** The domain is the driver's own making, so what stops it from running is something about this host. */
-const refused = (cause: LibvirtError): DriverError =>
-  new DriverError('The hypervisor could not start the guest.', { kind: 'unavailable', cause })
+export function refusedAtStart(error: unknown): unknown {
+  if (!(error instanceof LibvirtError)) return error
+  return new DriverError('The hypervisor could not start the guest.', { kind: 'unavailable', cause: error })
+}
 
-async function defineGuest(
-  builder: Builder,
+async function buildGuest(
+  host: Hypervisor,
   instance: Instance,
   enter: (stage: SpawnStage) => void,
   signal: AbortSignal,
+  reuse_disks: boolean,
 ): Promise<Domain> {
-  const { slow, images, instances_path, host } = builder
-  const { image, flavor } = instance
-  if (!image) throw new DriverError('A server without an image has no disk to boot from.', { kind: 'bad_image' })
+  const files = guestFiles(host.instances_path, instance.server_id)
   enter('image')
-  const largest_bytes = flavor.root_gb > 0 ? flavor.root_gb * GIB : Number.POSITIVE_INFINITY
-  const base = await images.base(image, largest_bytes, signal)
+  const base = await rootBase(host, instance, signal)
   enter('disk')
-  const files = guestFiles(instances_path, instance.server_id)
-  await files.create(base, flavor.root_gb > 0 ? flavor.root_gb * GIB : base.virtual_size_bytes)
+  if (!reuse_disks) {
+    await files.make()
+    await makeDisks(host, instance, base, files, signal)
+  }
   enter('define')
-  const xml = domainXml(instance, host, files)
-  await files.keepXml(xml)
-  return (await slow.call('domainDefineXmlFlags', { xml, flags: 0 }, { deadline_ms: DEFINE_DEADLINE_MS })).dom
+  return defineGuest(host, instance, files)
 }
 
 /** The driver's `destroy`. */
 export async function destroyGuest(
-  builder: Pick<Builder, 'slow' | 'guests' | 'instances_path'>,
+  host: Pick<Hypervisor, 'slow' | 'guests' | 'instances_path'>,
   serverId: string,
+  { keep_disks = false } = {},
 ): Promise<void> {
-  const { slow, guests, instances_path } = builder
-  const dom = await guests.find(serverId)
-  if (dom) {
-    await endGuest(builder, dom)
-    await slow.call('domainUndefineFlags', { dom, flags: UNDEFINE_ALL }).catch((error: unknown) => {
-      if (!isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) throw error
-    })
-  }
-  await guestFiles(instances_path, serverId).remove()
+  await undefineGuest(host, serverId)
+  if (keep_disks) return
+  await guestFiles(host.instances_path, serverId).remove()
+  await filesSetAside(host.instances_path, serverId).remove()
+}
+
+/** Ends the guest and removes its definition; its files stay. Of one that is not there: nothing. */
+export async function undefineGuest(host: Pick<Hypervisor, 'slow' | 'guests'>, serverId: string): Promise<void> {
+  const dom = await host.guests.find(serverId)
+  if (!dom) return
+  await endGuest(host, dom)
+  await host.slow.call('domainUndefineFlags', { dom, flags: UNDEFINE_ALL }).catch((error: unknown) => {
+    if (!isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) throw error
+  })
 }

@@ -77,6 +77,22 @@ export const options = {
       default: 'reap',
       help: 'What is done with a running guest whose server is deleted.',
     }),
+    resume_guests_state_on_host_boot: boolean({
+      default: false,
+      help: 'Start guests that ran before the host went down.',
+    }),
+    force_raw_images: boolean({ default: true, help: 'Unpack qcow2 images into raw ones when they are cached.' }),
+    use_cow_images: boolean({ default: true, help: 'Disks stand on the cached image instead of being copies of it.' }),
+    default_ephemeral_format: choice(['ext4', 'ext3', 'vfat', 'none'], {
+      default: 'ext4',
+      help: 'File system of ephemeral disks.',
+    }),
+    force_config_drive: boolean({ default: false, help: 'Give every new server a config drive.' }),
+    config_drive_format: choice(['iso9660', 'vfat'], {
+      default: 'iso9660',
+      help: 'iso9660 is a CD, vfat a disk of 64 MiB.',
+    }),
+    mkisofs_cmd: text({ default: 'genisoimage', help: 'Program that makes config drives: genisoimage, mkisofs or xorriso.' }),
     max_concurrent_builds: integer({ default: 10, min: 0, help: 'Builds at once on a host; 0 is unlimited.' }),
     shutdown_timeout: integer({ default: 60, min: 0, help: 'Seconds a guest gets to shut itself down.' }),
     transport_url: text({ help: 'redis://… or rediss://… of the bus; unset for one process that does everything.' }),
@@ -89,6 +105,11 @@ export const options = {
   api: {
     enable_instance_password: boolean({ default: true, help: 'Answer a create request with an admin password.' }),
     max_limit: integer({ default: 1000, min: 1, help: 'Most items in one answer.', aliases: ['osapi_max_limit'] }),
+    dhcp_domain: text({ default: 'novalocal', help: "Domain of guests' host names.", aliases: ['dhcp_domain'] }),
+    vendordata_jsonfile_path: text({
+      help: 'JSON file that all guests are shown as vendor data.',
+      aliases: ['vendordata_jsonfile_path'],
+    }),
     compute_link_prefix: text({
       help: 'Replaces scheme, host and path prefix of compute links, for use behind a proxy.',
       aliases: ['osapi_compute_link_prefix'],
@@ -213,11 +234,35 @@ export const options = {
       help: 'CPU of the guests; unset is host-model.',
       aliases: ['libvirt_cpu_mode'],
     }),
+    images_type: choice(['default', 'raw', 'qcow2'], {
+      default: 'default',
+      help: "Format of guests' disks; default is what use_cow_images says.",
+      aliases: ['libvirt_images_type'],
+    }),
     wait_soft_reboot_seconds: integer({
       default: 120,
       min: 0,
       help: 'Seconds a guest gets for a soft reboot before it is rebooted by force.',
       aliases: ['libvirt_wait_soft_reboot_seconds'],
+    }),
+  },
+  image_cache: {
+    manager_interval: integer({
+      default: 2400,
+      min: -1,
+      help: 'Seconds between two looks for unused images in the cache; 0 is 60, less never looks.',
+      aliases: ['image_cache_manager_interval'],
+    }),
+    remove_unused_base_images: boolean({
+      default: true,
+      help: 'Remove cached images that no guest uses.',
+      aliases: ['remove_unused_base_images'],
+    }),
+    remove_unused_original_minimum_age_seconds: integer({
+      default: 86_400,
+      min: 0,
+      help: 'Seconds that an unused image is kept in the cache.',
+      aliases: ['remove_unused_original_minimum_age_seconds'],
     }),
   },
   vnc: {
