@@ -20,6 +20,7 @@ import { serve } from './platform/http/index.ts'
 import { type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
 import { policyDefaults } from './policies.ts'
+import { bindProxies } from './proxies.ts'
 import { remoteImages, remotePlanner, remoteScheduling, serveImages } from './remote.ts'
 import { createScheduler, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
@@ -185,6 +186,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     projects: { exists: async (id) => (await identity.projects.find(id)) !== null },
     images: { show: (ctx, id) => images.factsFor(ctx, id) },
     networks,
+    proxies: bindProxies({ images, networks, policy }),
     hostCalls: createHostCalls(bus, clock),
     scheduling: remoteScheduling(bus, config.DEFAULT.rpc_response_timeout),
     clock,

@@ -10,6 +10,7 @@ import { createFlavors, type Flavors } from './flavors/flavors.ts'
 import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
 import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup, Scheduling } from './ports.ts'
+import type { Proxies } from './proxies.ts'
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
 import { createServerGroups, type ServerGroups } from './server-groups/server-groups.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
@@ -22,6 +23,7 @@ export interface ComputeOptions {
   readonly images: ImageLookup
   readonly networks: NetworkCheck
   readonly hostCalls: HostCalls
+  readonly proxies: Proxies
   readonly scheduling: Scheduling
   readonly clock: Clock
   readonly log: Logger
@@ -44,6 +46,8 @@ export interface Compute {
   readonly aggregates: Aggregates
   readonly quotas: Quotas
   readonly usage: Usage
+  /** The neighbours, as Nova's own old routes show them. */
+  readonly proxies: Proxies
 }
 
 export function createCompute(options: ComputeOptions): Compute {
@@ -74,6 +78,7 @@ export function createCompute(options: ComputeOptions): Compute {
     hosts,
     aggregates: createAggregates({ db: cells.global, cells, zones, news }),
     quotas,
+    proxies: options.proxies,
     usage: createUsage(cells),
     serverGroups: createServerGroups({ db: cells.global, quotas }),
     servers: createServerUseCases({

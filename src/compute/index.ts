@@ -14,6 +14,16 @@ export type { HostStatus, HypervisorState, ServiceState, ZoneState } from './hos
 export type { NewKeypair } from './keypairs/keypairs.ts'
 export type { Keypair } from './keypairs/keypairs.store.ts'
 export type { ImageFacts, ImageLookup, NetworkCheck, ProjectLookup, Scheduling, SecurityGroup } from './ports.ts'
+export type {
+  ImageFilter,
+  ImageProxy,
+  NetworkProxy,
+  Proxies,
+  ProxiedFloatingIp,
+  ProxiedImage,
+  ProxiedNetwork,
+  WantedGroupRule,
+} from './proxies.ts'
 export { QUOTA_RESOURCES, type QuotaResource, type QuotaValues } from './quotas/quotas.ts'
 export type { GroupPolicy, ServerGroup } from './server-groups/server-groups.store.ts'
 export type { CreateServers } from './servers/create.ts'

@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { computeFace, computePolicies } from '../../src/api/compute/index.ts'
-import { type Cells, createCells, hostSource, insertServer, type Server, settleInCell } from '../../src/cells/index.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { computeFace } from '../../src/api/compute/index.ts'
+import { type Cells, createCells, hostSource, insertServer, reportInventory, reportServices, type Server, settleInCell } from '../../src/cells/index.ts'
 import { type Compute, createCompute, type ImageFacts, type SecurityGroup } from '../../src/compute/index.ts'
 import type { AgentQuery } from '../../src/contracts/index.ts'
+import { createImages, type Images } from '../../src/image/index.ts'
 import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
+import { createNetworks, type Networks } from '../../src/network/index.ts'
 import { createMemoryBus } from '../../src/platform/bus/index.ts'
 import { asProblem } from '../../src/platform/db/index.ts'
 import { type Call, serve } from '../../src/platform/http/index.ts'
 import { createPolicy } from '../../src/platform/policy/index.ts'
 import { type Scheduler, startScheduler } from './scheduler.ts'
+import { policyDefaults } from '../../src/policies.ts'
+import { bindProxies } from '../../src/proxies.ts'
 import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 
 /** Everybody who asks in tests; the token is the name. */
@@ -97,6 +104,9 @@ export interface ComputeApi {
   readonly compute: Compute
   readonly cells: Cells
   readonly databases: TestDatabases
+  /** The services that old routes hand requests on to; what servers are made of are stand-ins. */
+  readonly images: Images
+  readonly networks: Networks
   /** A request of `as` at microversion `v`; `path` is below `/compute/v2.1`. */
   ask(
     method: string,
@@ -105,6 +115,8 @@ export interface ComputeApi {
   ): Promise<Answer>
   /** A server that runs, put into cell1 past the API. */
   addServer(changes?: Partial<Server>): Promise<Server>
+  /** A compute host of cell1 with its service, up: 4 CPUs, 8 GiB, 100 GB. */
+  addHost(host: string): Promise<void>
   /** Console texts by server id. */
   readonly consoles: Map<string, string>
   stop(): Promise<void>
@@ -130,6 +142,17 @@ export async function startComputeApi(
   let started: Promise<Scheduler> | undefined
   /** Of the hosts that cell1 has when it is first asked. */
   const scheduler = (): Promise<Scheduler> => (started ??= startScheduler(bus, [hostSource(cells.global, cells.get('cell1'), 'nova')]))
+  const directory = await mkdtemp(join(tmpdir(), 'compute-api-'))
+  const images = await createImages({
+    db: databases.global,
+    directory,
+    clock: systemClock,
+    log: quietLog,
+    grantKey: new Uint8Array(32),
+    maxBytes: 1_048_576,
+  })
+  const networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
+  const policy = createPolicy({ defaults: policyDefaults, log: quietLog })
   const compute = createCompute({
     cells,
     bus,
@@ -145,6 +168,7 @@ export async function startComputeApi(
         return answerOf(asked, consoles) as never
       },
     },
+    proxies: bindProxies({ images, networks, policy }),
     scheduling: { whatIf: async (asked) => (await scheduler()).whatIf(asked) },
     default_schedule_zone: null,
     clock: systemClock,
@@ -166,7 +190,6 @@ export async function startComputeApi(
     internal_service_availability_zone: 'internal',
   })
   await compute.flavors.bootstrap()
-  const policy = createPolicy({ defaults: computePolicies, log: quietLog })
   const face = computeFace({
     compute,
     policy,
@@ -185,6 +208,8 @@ export async function startComputeApi(
     compute,
     cells,
     databases,
+    images,
+    networks,
     consoles,
     async ask(method, path, { as = 'member', v, body, headers = {} } = {}) {
       const response = await fetch(`${server.url}/compute${path.startsWith('!') ? path.slice(1) : `/v2.1${path}`}`, {
@@ -220,11 +245,35 @@ export async function startComputeApi(
       })
       return server
     },
+    async addHost(host) {
+      const cell = cells.get('cell1')
+      await reportServices(cell, 'nova-compute', [host], new Date())
+      await reportInventory(cell, host, {
+        hypervisor_hostname: `${host}.example`,
+        node_id: crypto.randomUUID(),
+        host_ip: '127.0.0.1',
+        hypervisor_type: 'QEMU',
+        hypervisor_version: 7_002_018,
+        vcpus: 4,
+        memory_mb: 8192,
+        local_gb: 100,
+        reserved_vcpus: 0,
+        reserved_memory_mb: 512,
+        reserved_disk_gb: 0,
+        cpu_allocation_ratio: 4,
+        ram_allocation_ratio: 1,
+        disk_allocation_ratio: 1,
+        cpu_info: { arch: 'x86_64' },
+        supported_instances: [],
+      })
+    },
     async stop() {
       await server.stop({ deadline_s: 1 })
       await (await started)?.stop()
       await bus.close()
+      await images.close()
       await databases.drop()
+      await rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -264,7 +264,7 @@ export const history = [
     }),
     request('flavor.create').loses({ rxtx_factor: T.Optional(RxtxFactor) }),
     request('flavors').gains('name'),
-    ...['hosts', 'volume_proxies'].map((name) => request(name).closes()),
+    ...['hosts', 'volume_proxies', 'images', 'security_groups'].map((name) => request(name).closes()),
     behaviour('every-query-is-closed'),
     request('flavors').reshapes({ sort_key: Many(FlavorSortKey({ rxtx: true })) }),
   ),

@@ -11,15 +11,18 @@ import { faultAnswer } from './faults.ts'
 import { flavors } from './flavors.ts'
 import { hosts } from './hosts.ts'
 import { hypervisors } from './hypervisors.ts'
+import { imageProxy } from './image-proxy.ts'
 import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
 import { migrations } from './migrations.ts'
+import { networkProxy } from './network-proxy.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import { removed } from './removed.ts'
 import type { Resource } from './route.ts'
 import { scheduling } from './scheduling.ts'
 import { serverActions } from './server-actions.ts'
+import { securityGroupProxy } from './security-group-proxy.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
 import { serverShares } from './server-shares.ts'
@@ -78,6 +81,9 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     migrations,
     tenantUsage(compute, { maxLimit }),
     extensions,
+    imageProxy(compute, { maxLimit }),
+    networkProxy(compute),
+    securityGroupProxy(compute, { maxLimit }),
     volumeProxies,
     baremetalNodes,
     removed,

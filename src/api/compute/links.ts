@@ -11,6 +11,8 @@ export interface Links {
   both(path: string): Link[]
   bookmark(path: string): Link[]
   self(path: string): string
+  /** An image in the image service beside this API. */
+  image(id: string): string
   /** The request's own address with `marker` set, and its keys in order, for the next page. */
   next(query: URLSearchParams, marker: string): Link
 }
@@ -27,6 +29,7 @@ export function linksOf(call: Call, base: string, mount: string, projectId: stri
     ],
     bookmark: (path) => [{ rel: 'bookmark', href: plain + path }],
     self: (path) => versioned + path,
+    image: (id) => `${base.replace(/\/compute$/, '')}/image/images/${id}`,
     next(query, marker) {
       const again = new URLSearchParams(query)
       again.set('marker', marker)

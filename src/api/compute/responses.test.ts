@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { reportInventory, reportServices, type Server } from '../../cells/index.ts'
+import type { Server } from '../../cells/index.ts'
 import { type ComputeApi, type Person, PROJECT, startComputeApi } from '../../../test/support/compute-api.ts'
 
 /**
@@ -156,25 +156,7 @@ let requestId: string
 beforeAll(async () => {
   api = await startComputeApi()
   const cell = api.cells.get('cell1')
-  await reportServices(cell, 'nova-compute', ['cmp1'], new Date())
-  await reportInventory(cell, 'cmp1', {
-    hypervisor_hostname: 'cmp1.example',
-    node_id: 'd0f6b2f0-93d4-4a4c-9d4e-0d4f0c8a4a11',
-    host_ip: '127.0.0.1',
-    hypervisor_type: 'fake',
-    hypervisor_version: 1000,
-    vcpus: 4,
-    memory_mb: 8192,
-    local_gb: 100,
-    reserved_vcpus: 0,
-    reserved_memory_mb: 512,
-    reserved_disk_gb: 0,
-    cpu_allocation_ratio: 4,
-    ram_allocation_ratio: 1,
-    disk_allocation_ratio: 1,
-    cpu_info: { arch: 'x86_64' },
-    supported_instances: [],
-  })
+  await api.addHost('cmp1')
   server = await api.addServer()
   await api.ask('POST', `/servers/${server.id}/action`, { body: { 'os-stop': null } })
   await cell.sql`

@@ -1,37 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { reportInventory, reportServices, retireService } from '../../cells/index.ts'
+import { reportServices, retireService } from '../../cells/index.ts'
 import { type ComputeApi, startComputeApi, UPTIME } from '../../../test/support/compute-api.ts'
 
 let api: ComputeApi
 const as = 'admin'
 
-async function addHost(host: string): Promise<void> {
-  const cell = api.cells.get('cell1')
-  await reportServices(cell, 'nova-compute', [host], new Date())
-  await reportInventory(cell, host, {
-    hypervisor_hostname: `${host}.example`,
-    node_id: crypto.randomUUID(),
-    host_ip: '127.0.0.1',
-    hypervisor_type: 'QEMU',
-    hypervisor_version: 7_002_018,
-    vcpus: 4,
-    memory_mb: 8192,
-    local_gb: 100,
-    reserved_vcpus: 0,
-    reserved_memory_mb: 512,
-    reserved_disk_gb: 0,
-    cpu_allocation_ratio: 4,
-    ram_allocation_ratio: 1,
-    disk_allocation_ratio: 1,
-    cpu_info: {},
-    supported_instances: [],
-  })
-}
-
 beforeAll(async () => {
   api = await startComputeApi()
   await reportServices(api.databases.global, 'nova-conductor', ['ctl'], new Date())
-  for (const host of ['cmp1', 'cmp2', 'cmp3']) await addHost(host)
+  for (const host of ['cmp1', 'cmp2', 'cmp3']) await api.addHost(host)
 })
 afterAll(() => api.stop())
 
@@ -187,7 +164,7 @@ describe('hypervisors', () => {
       uptime: UPTIME,
     })
     expect(await shown(id)).toBe(UPTIME)
-    await addHost('silent')
+    await api.addHost('silent')
     await retireService(api.cells.get('cell1'), 'nova-compute', 'silent')
     const down = await of('silent')
     expect([(await uptime(down)).status, await shown(down)]).toEqual([400, null])
@@ -231,7 +208,7 @@ describe('removing a service', () => {
   const remove = (id: string, v = '2.53') => api.ask('DELETE', `/os-services/${id}`, { as, v })
 
   test('takes a compute host out of everything that knows it', async () => {
-    await addHost('old')
+    await api.addHost('old')
     const { global } = api.databases
     await global.sql`insert into host_mappings (host, cell_id) values ('old', 'cell1')`
     const { body } = await api.ask('POST', '/os-aggregates', { as, body: { aggregate: { name: 'agg' } } })
@@ -246,7 +223,7 @@ describe('removing a service', () => {
   })
 
   test('is refused while servers or claims are on the host', async () => {
-    await addHost('busy')
+    await api.addHost('busy')
     const { id } = await serviceOf('busy')
     const server = await api.addServer({ host: 'busy' })
     expect((await remove(id)).status).toBe(409)

@@ -86,6 +86,19 @@ export function fieldsOf(image: Image): ImageFields {
 }
 
 /**
+ * The image's fields with other properties.
+ * @throws {Problem} forbidden and bad_request as `setAttribute`, and for a property with the name of an attribute
+ */
+export function withProperties(image: Image, properties: Readonly<Record<string, string>>): ImageFields {
+  let fields: ImageFields = { ...fieldsOf(image), properties: {} }
+  for (const [name, value] of Object.entries(properties)) {
+    if (Object.hasOwn(ATTRIBUTES, name)) throw badRequest(`'${name}' is an attribute of the image, not a property.`)
+    fields = setAttribute(fields, name, value)
+  }
+  return fields
+}
+
+/**
  * Sets an attribute or, under any other name, a property.
  * @throws {Problem} forbidden for what only the service sets, bad_request for a value that does not fit
  */

@@ -1,2 +1,3 @@
+export { withProperties } from './attributes.ts'
 export { imageFace, type ImageFacePorts } from './face.ts'
 export { imagePolicy } from './policy.ts'
