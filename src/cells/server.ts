@@ -81,6 +81,8 @@ export interface ListedServer {
   readonly root_device_name: string | null
   /** As given; nothing here verifies signatures, which is Nova's default too. */
   readonly trusted_image_certificates: readonly string[] | null
+  /** In the words of the request; what filters read of them went with its task. */
+  readonly scheduler_hints: Readonly<Record<string, unknown>>
   readonly locked_by: 'owner' | 'admin' | null
   readonly locked_reason: string | null
   readonly fault: Fault | null
@@ -151,6 +153,7 @@ export const LISTED_COLUMNS = [
   'auto_disk_config',
   'root_device_name',
   'trusted_image_certificates',
+  'scheduler_hints',
   'locked_by',
   'locked_reason',
   'fault',

@@ -288,6 +288,7 @@ export function acceptedServer(overrides: Partial<Server> = {}): Server {
     auto_disk_config: true,
     root_device_name: null,
     trusted_image_certificates: null,
+    scheduler_hints: {},
     locked_by: null,
     locked_reason: null,
     fault: null,

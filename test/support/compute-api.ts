@@ -354,6 +354,7 @@ function runningServer(changes: Partial<Server>): Server {
     auto_disk_config: false,
     root_device_name: '/dev/vda',
     trusted_image_certificates: null,
+    scheduler_hints: {},
     locked_by: null,
     locked_reason: null,
     fault: null,

@@ -256,6 +256,7 @@ export const history = [
   ),
   at('2.96', view('server', 'server.updated').gains('pinned_availability_zone')),
   at('2.98', view('server', 'server.updated').reshapes('image', older.imageWithoutProperties)),
+  at('2.100', view('server', 'server.updated').gains('scheduler_hints')),
   at(
     '2.102',
     view<FlavorSource>('flavor').loses({

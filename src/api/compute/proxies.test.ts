@@ -131,6 +131,14 @@ describe('networks, handed on', () => {
   })
 })
 
+describe('floating addresses, handed on', () => {
+  test('come from the external networks', async () => {
+    const admin = { project_id: PROJECT, all: true }
+    await api.networks.networks.create(admin, [{ name: 'public', external: true, project_id: OTHER_PROJECT }])
+    expect((await ask('GET', '/os-floating-ip-pools')).body).toEqual({ floating_ip_pools: [{ name: 'public' }] })
+  })
+})
+
 describe('security groups, handed on', () => {
   const create = async (name: string) =>
     (await ask('POST', '/os-security-groups', { security_group: { name, description: 'd' } })).body.security_group

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Server } from '../../cells/index.ts'
 import { type ComputeApi, type Person, PROJECT, startComputeApi } from '../../../test/support/compute-api.ts'
+import { MAX_VERSION } from './version.ts'
 
 /**
  * The keys of each answer by microversion: tempest refuses a key too many as well as one too few. A row adds (`+`) to
@@ -25,6 +26,7 @@ const SERVER: Keys = [
   ['2.73', '+locked_reason'],
   ['2.90', '+OS-EXT-SRV-ATTR:hostname'],
   ['2.96', '+pinned_availability_zone'],
+  ['2.100', '+scheduler_hints'],
 ]
 const SHOWN: Keys = [...SERVER, ['2.71', '+server_groups']]
 
@@ -60,6 +62,7 @@ const UPDATED: Keys = [
   ],
   ['2.90', '+OS-EXT-SRV-ATTR:hostname'],
   ['2.96', '+pinned_availability_zone'],
+  ['2.100', '+scheduler_hints'],
 ]
 
 const FLAVOR: Keys = [
@@ -70,6 +73,7 @@ const FLAVOR: Keys = [
   ],
   ['2.55', '+description'],
   ['2.61', '+extra_specs'],
+  ['2.102', '-OS-FLV-DISABLED:disabled -rxtx_factor'],
 ]
 const FLAVOR_BRIEF: Keys = [
   ['2.1', 'id name links'],
@@ -171,7 +175,7 @@ afterAll(() => api.stop())
 /** Every version at which a table has a row, and the one before it. */
 function versionsOf(tables: readonly Keys[]): number[] {
   const changed = tables.flat().map(([text]) => Number(text.slice(2)))
-  return [...new Set([1, 96, ...changed.flatMap((v) => [v - 1, v])])].filter((v) => v >= 1).sort((a, b) => a - b)
+  return [...new Set([1, MAX_VERSION, ...changed.flatMap((v) => [v - 1, v])])].filter((v) => v >= 1).sort((a, b) => a - b)
 }
 
 interface Case {
@@ -305,7 +309,7 @@ const cases: Case[] = [
 ]
 
 describe.each(cases)('$what', ({ tables, as, method = 'GET', body, path, part }) => {
-  test.each(versionsOf(tables).filter((v) => v <= 96))('has the keys of 2.%d', async (minor) => {
+  test.each(versionsOf(tables).filter((v) => v <= MAX_VERSION))('has the keys of 2.%d', async (minor) => {
     const answer = await api.ask(method, path(), { as, v: `2.${minor}`, body })
     expect(answer.status).toBe(200)
     expect(Object.keys(part(answer.body)).sort()).toEqual(keysAt(tables, minor))

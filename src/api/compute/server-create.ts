@@ -115,6 +115,7 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     ...place,
     ...destinationOf(req, server),
     hints: hintsOf(req.body),
+    asked_hints: hintsIn(req.body),
     trusted_image_certificates: certificatesOf(req, server),
     hostname: hostnameOf(server, counts.max_count),
     config_drive: server.config_drive === undefined ? false : boolean(server.config_drive),

@@ -257,6 +257,7 @@ function updateOf(server: UpdateFields): ServerUpdate {
   if (server.hostname !== undefined) changes.hostname = server.hostname
   if (server.accessIPv4 !== undefined) changes.access_ip_v4 = server.accessIPv4 || null
   if (server.accessIPv6 !== undefined) changes.access_ip_v6 = server.accessIPv6 || null
+  if (server.pinned_availability_zone !== undefined) changes.availability_zone = server.pinned_availability_zone
   const diskConfig = server['OS-DCF:diskConfig']
   if (diskConfig !== undefined) changes.auto_disk_config = diskConfig === 'AUTO'
   return changes

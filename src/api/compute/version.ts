@@ -11,7 +11,7 @@ export const MIN_VERSION: Version = 1
  * The highest microversion at which every route and view that exists here behaves as Nova's. Clients take it that all
  * versions between the two bounds work, so it rises only when the next one is complete.
  */
-export const MAX_VERSION: Version = 96
+export const MAX_VERSION: Version = 104
 
 export function version(text: VersionText): Version {
   const minor = Number(text.slice(2))

@@ -41,6 +41,17 @@ test('what an attachment may say grew with the versions', async () => {
   expect((await attach({ device: 'sdb' }, '2.1')).status).toBe(400)
 })
 
+test('shared file systems are none either; a server that runs could not get one', async () => {
+  const ask = (method: string, server: string, path = '', body?: unknown) =>
+    api.ask(method, `/servers/${server}/shares${path}`, { v: '2.97', body })
+  const share = { share: { share_id: id } }
+  expect((await ask('GET', server)).body).toEqual({ shares: [] })
+  expect((await ask('POST', server, '', share)).status).toBe(409)
+  expect((await ask('POST', stopped, '', share)).status).toBe(404)
+  expect((await ask('GET', server, `/${id}`)).status).toBe(404)
+  expect((await ask('DELETE', server, `/${id}`)).status).toBe(404)
+})
+
 test('volumes and snapshots are none, and none are made', async () => {
   const ask = (method: string, path: string, body?: unknown) => api.ask(method, path, { body })
   expect((await ask('GET', '/os-volumes/detail')).body).toEqual({ volumes: [] })

@@ -30,6 +30,8 @@ export interface CreateServers {
   readonly requested_host: string | null
   readonly requested_node: string | null
   readonly hints: SchedulerHints
+  /** All that was hinted at, to be shown again. */
+  readonly asked_hints: Readonly<Record<string, unknown>>
   readonly trusted_image_certificates: readonly string[] | null
   readonly hostname: string | null
   readonly config_drive: boolean
@@ -259,6 +261,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       auto_disk_config: request.auto_disk_config ?? image.properties.auto_disk_config?.toLowerCase() === 'true',
       root_device_name: null,
       trusted_image_certificates: request.trusted_image_certificates,
+      scheduler_hints: request.asked_hints,
       locked_by: null,
       locked_reason: null,
       fault: null,

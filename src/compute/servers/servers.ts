@@ -28,7 +28,10 @@ export type ServerFilter = Omit<ServerQuery, 'after' | 'limit'>
 
 /** What an owner may change at any time. */
 export type ServerUpdate = Partial<
-  Pick<Server, 'name' | 'description' | 'hostname' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config'>
+  Pick<
+    Server,
+    'name' | 'description' | 'hostname' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config' | 'availability_zone'
+  >
 >
 
 export type Servers = ReturnType<typeof createServerUseCases>
@@ -95,8 +98,17 @@ export function createServerUseCases(ports: ServerPorts) {
       return { servers, unreachable: wanted ? await mapped(unreachable, filter, limit - servers.length) : [] }
     },
 
-    update: (ctx: RequestContext, located: Located, update: ServerUpdate): Promise<Server> =>
-      alter(ctx, located, TRANSITIONS.update, () => update),
+    /** @throws {Problem} conflict for a zone to stay in that the server is not in */
+    async update(ctx: RequestContext, located: Located, update: ServerUpdate): Promise<Server> {
+      const zoneOf = await hosts.zoneOf()
+      return alter(ctx, located, TRANSITIONS.update, ({ id, host }) => {
+        const { availability_zone: zone } = update
+        if (typeof zone === 'string' && zone !== zoneOf(host)) {
+          throw conflict(`Instance ${id} is not in availability zone ${zone}, and cannot be pinned to it.`)
+        }
+        return update
+      })
+    },
 
     delete: (ctx: RequestContext, located: Located): Promise<void> => deleteServer(ports, changes, ctx, located),
     start: power(TRANSITIONS.start, 'server.start'),

@@ -117,6 +117,7 @@ function full(
     trusted_image_certificates: server.trusted_image_certificates,
     'OS-EXT-SRV-ATTR:hostname': server.hostname,
     host_status: host_status ?? undefined,
+    scheduler_hints: server.scheduler_hints,
   }
   if (can('os_compute_api:os-extended-server-attributes', server as never)) {
     answer['OS-EXT-SRV-ATTR:host'] = server.host
