@@ -67,7 +67,7 @@ function condition(sql: GlobalSql, columns: Columns, name: string, values: reado
     case 'uuid':
       return sql`${column} = any(${values.filter(isUuid)}::uuid[])`
     case 'boolean':
-      return sql`${column} = any(${values.map((value) => /^(true|t|yes|on|1)$/i.test(value))}::boolean[])`
+      return sql`${column}::text = any(${values.map((value) => String(/^(true|t|yes|on|1)$/i.test(value)))})`
     case 'text':
       return sql`${column} = any(${values as string[]})`
     case 'tags':
