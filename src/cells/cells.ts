@@ -3,7 +3,7 @@ import type { CellDb, Databases, GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { gather } from './gather.ts'
 import { listServersOf, mergePages, type ServerPage, type ServerQuery } from './listing.ts'
-import { findAccepted, findMapping } from './mappings.store.ts'
+import { locate } from './mappings.store.ts'
 import type { Server } from './server.ts'
 import { findServer } from './servers.store.ts'
 
@@ -63,18 +63,11 @@ export function createCells(databases: Databases, log: Logger): Cells {
   async function find(serverId: string): Promise<Located | null> {
     const known = cellOf.get(serverId)
     if (known) return findIn(known, serverId)
-    // A request may move into its cell between the two reads; its mapping then says so.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const mapping = await findMapping(global, serverId)
-      if (!mapping) return null
-      if (mapping.cell_id) {
-        remember(serverId, mapping.cell_id)
-        return findIn(mapping.cell_id, serverId)
-      }
-      const accepted = await findAccepted(global, serverId)
-      if (accepted) return { server: accepted, cell: null }
-    }
-    return null
+    const location = await locate(global, serverId)
+    if (!location) return null
+    if ('accepted' in location) return { server: location.accepted, cell: null }
+    remember(serverId, location.cell_id)
+    return findIn(location.cell_id, serverId)
   }
 
   const withHosts = (): CellDb[] => all.filter((cell) => cell.id !== CELL0)

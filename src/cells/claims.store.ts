@@ -1,7 +1,8 @@
 import { demand, type Flavor } from '../contracts/index.ts'
 import type { CellDb, CellSql, CellTx, Fragment } from '../platform/db/index.ts'
-import type { NewAction } from './actions.store.ts'
-import type { Server } from './server.ts'
+import type { InstanceActionEvent, NewAction } from './actions.store.ts'
+import { POWER, type Server } from './server.ts'
+import { lockedFirst } from './servers.store.ts'
 
 /**
  * The statement that takes a server's share of a host and returns the host. The guard and the write are one statement on
@@ -147,15 +148,44 @@ export async function releaseClaims(
   return hosts.map((host) => host.id)
 }
 
-/** A build succeeded: the failures before it are forgotten. Returns the hosts that the server is on. */
-export async function noteBuilt(tx: CellTx, serverId: string): Promise<number[]> {
-  const hosts = await tx<{ host_id: number }[]>`
-    with built as (
-      select host_id from claims where server_id = ${serverId}
+/**
+ * The guest of a new server runs, in one statement: the server is active, its action is closed, failed builds of its host
+ * are forgotten, and its task is removed by `save` (see `saving` of the conductor). A delete that waits for its turn
+ * stays announced.
+ */
+export async function recordBuilt(
+  { sql }: CellDb,
+  id: string,
+  { request_id, event, host, start_time }: Pick<NewAction, 'request_id' | 'start_time'> & Pick<InstanceActionEvent, 'event' | 'host'>,
+  save: Fragment,
+): Promise<{ cancelled: boolean; host_ids: number[] }[]> {
+  return sql`
+    with server as (
+      ${lockedFirst(sql, id)}
+    ), saved as (
+      ${save} and (select count(*) from server) >= 0 returning cancelled
+    ), active as (
+      update servers set
+        vm_state = 'active',
+        task_state = case task_state when 'deleting' then task_state end,
+        power_state = ${POWER.running},
+        progress = 0,
+        root_device_name = coalesce(root_device_name, '/dev/vda'),
+        launched_at = now(),
+        updated_at = now()
+      from saved where id = ${id} and num_nulls(deleted_at) = 1
+    ), closed as (
+      update instance_actions set updated_at = now()
+      from saved where server_id = ${id} and request_id = ${request_id}
+      returning id
+    ), logged as (
+      insert into instance_action_events (action_id, event, host, start_time, finish_time, result)
+      select id, ${event}, ${host}, ${start_time}::timestamptz, now(), 'Success' from closed
+    ), built as (
+      select host_id from claims where server_id = ${id}
     ), forgiven as (
       update hosts set failed_builds = 0, changed_in = pg_current_xact_id()
-      where failed_builds > 0 and id in (select host_id from built)
+      from saved where failed_builds > 0 and id in (select host_id from built)
     )
-    select host_id from built`
-  return hosts.map((host) => host.host_id)
+    select cancelled, array(select host_id from built) as host_ids from saved`
 }

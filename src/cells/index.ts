@@ -14,8 +14,8 @@ export {
   claimedHosts,
   type HeldFor,
   lockHosts,
-  noteBuilt,
   place,
+  recordBuilt,
   recordClaim,
   releaseClaims,
   swapClaims,
@@ -50,6 +50,7 @@ export {
   type QuotaUsage,
   quotaUsage,
   resizeMapping,
+  settleAtOnce,
   settleInCell,
   userUsage,
   withdraw,
@@ -69,7 +70,7 @@ export {
   updateMigration,
 } from './migrations.store.ts'
 export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type SystemMetadata, type VmState } from './server.ts'
-export { findServer, hostsOfServers, insertServer, placedServers, lockServer, markActive, noteReport, serversOnHost, updateServer } from './servers.store.ts'
+export { findServer, hostsOfServers, insertServer, placedServers, lockServer, noteReport, recordPorts, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,
   removeService,

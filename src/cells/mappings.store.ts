@@ -3,12 +3,8 @@ import { Problem } from '../kernel/index.ts'
 import type { Fragment, GlobalDb, GlobalSql, GlobalTx } from '../platform/db/index.ts'
 import type { Server } from './server.ts'
 
-/** Where a server lives; `cell_id` null means that no cell is chosen yet. */
-export interface Mapping {
-  readonly server_id: string
-  readonly project_id: string
-  readonly cell_id: string | null
-}
+/** Where a server lives: in a cell, or in the request that was accepted and that no cell has yet. */
+export type Location = { readonly cell_id: string } | { readonly accepted: Server }
 
 /** Bounds at the time of the request; -1 is unlimited. */
 export interface QuotaLimits {
@@ -154,10 +150,15 @@ export async function userUsage(db: GlobalTx | GlobalSql, project: string, user:
   return row!
 }
 
-export async function findMapping(db: GlobalDb, serverId: string): Promise<Mapping | null> {
-  const [row] = await db.sql<Mapping[]>`
-    select server_id, project_id, cell_id from server_mappings where server_id = ${serverId}`
-  return row ?? null
+/** Where a server is; `accepted` is the request while no cell has it. */
+export async function locate(db: GlobalDb, serverId: string): Promise<Location | null> {
+  const [row] = await db.sql<(Server & { in_cell: string | null })[]>`
+    select cell_id as in_cell, accepted_servers.*
+    from server_mappings left join accepted_servers on accepted_servers.id = server_id
+    where server_id = ${serverId}`
+  if (!row) return null
+  const { in_cell, ...accepted } = row
+  return in_cell === null ? { accepted } : { cell_id: in_cell }
 }
 
 /** What is known of a server without its cell. */
@@ -215,6 +216,37 @@ export async function settleInCell(tx: GlobalTx, serverId: string, cellId: strin
     tx`update server_mappings set cell_id = ${cellId} where server_id = ${serverId}`,
   ])
   return moved.count === 1
+}
+
+/**
+ * The same in one statement together with `save`, which saves the task (see `saving` of the conductor). It does not wait
+ * for the disk: what a crash of the database takes back is a request that is accepted and has a task, which finds the
+ * server in its cell and settles it again.
+ * @returns null when the request was deleted in the meantime; else what `save` returned.
+ */
+export async function settleAtOnce(
+  { sql }: GlobalDb,
+  serverId: string,
+  cellId: string,
+  save: Fragment,
+): Promise<{ cancelled: boolean }[] | null> {
+  // Locks in the order of `withdraw`, before the task.
+  const [row] = await sql<{ found: boolean; cancelled: boolean | null }[]>`
+    with accepted as (
+      select id from accepted_servers where id = ${serverId} for update
+    ), mapping as (
+      select server_id from server_mappings where server_id in (select id from accepted) for update
+    ), saved as (
+      ${save} and exists (select from mapping) and set_config('synchronous_commit', 'off', true) = 'off'
+      returning cancelled
+    ), settled as (
+      update server_mappings set cell_id = ${cellId} from saved where server_id = ${serverId}
+    ), gone as (
+      delete from accepted_servers using saved where id = ${serverId}
+    )
+    select exists (select from mapping) as found, (select cancelled from saved) as cancelled`
+  if (!row?.found) return null
+  return row.cancelled === null ? [] : [{ cancelled: row.cancelled }]
 }
 
 /**
@@ -276,6 +308,6 @@ export async function withdraw(tx: GlobalTx, serverId: string): Promise<boolean>
 }
 
 /** Of the servers that exist, whether each has a cell; those without a mapping are missing. */
-export async function cellsOf(db: GlobalDb, ids: readonly string[]): Promise<Pick<Mapping, 'server_id' | 'cell_id'>[]> {
+export async function cellsOf(db: GlobalDb, ids: readonly string[]): Promise<{ server_id: string; cell_id: string | null }[]> {
   return db.sql`select server_id, cell_id from server_mappings where server_id = any(${ids as string[]}::uuid[])`
 }

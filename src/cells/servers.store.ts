@@ -1,5 +1,6 @@
-import type { CellDb, CellTx } from '../platform/db/index.ts'
-import { POWER, type Server } from './server.ts'
+import type { Vif } from '../contracts/index.ts'
+import type { CellDb, CellSql, CellTx, Fragment } from '../platform/db/index.ts'
+import type { Server } from './server.ts'
 
 // Statements for one server ask `num_nulls(deleted_at) = 1`, not `deleted_at is null`: for that the planner, as long as it
 // has no statistics, prefers a whole scan of one of the indexes of live servers to the primary key, and keeps the plan.
@@ -47,19 +48,36 @@ export async function updateServer(tx: CellTx, id: string, changes: Partial<Omit
   await tx`update servers set ${tx(row, ...columns)} where id = ${id} and num_nulls(deleted_at) = 1`
 }
 
-/** The guest of a new server runs. A delete that waits for its turn stays announced. */
-export async function markActive(tx: CellTx, id: string): Promise<void> {
-  await tx`
-    update servers set
-      vm_state = 'active',
-      task_state = case task_state when 'deleting' then task_state end,
-      power_state = ${POWER.running},
-      progress = 0,
-      root_device_name = coalesce(root_device_name, '/dev/vda'),
-      launched_at = now(),
-      updated_at = now()
-    where id = ${id} and num_nulls(deleted_at) = 1`
+/**
+ * A new server has its ports, and its task is saved by `save` (see `saving` of the conductor), in one statement. A delete
+ * that waits for its turn stays announced. It does not wait for the disk: a task that a crash of the database sets back
+ * finds the ports made, and the host knows the command again that follows.
+ */
+export async function recordPorts(
+  { sql }: CellDb,
+  id: string,
+  vifs: readonly Vif[],
+  save: Fragment,
+): Promise<{ cancelled: boolean }[]> {
+  return sql`
+    with server as (
+      ${lockedFirst(sql, id)}
+    ), saved as (
+      ${save} and (select count(*) from server) >= 0 and set_config('synchronous_commit', 'off', true) = 'off'
+      returning cancelled
+    ), recorded as (
+      update servers set
+        vifs = ${sql.json(vifs as never)},
+        task_state = case task_state when 'deleting' then task_state else 'spawning' end,
+        updated_at = now()
+      from saved where id = ${id} and num_nulls(deleted_at) = 1
+    )
+    select cancelled from saved`
 }
+
+/** A statement that writes both a server and its task locks the server before the task, as a delete does. */
+export const lockedFirst = (sql: CellSql, id: string): Fragment =>
+  sql`select id from servers where id = ${id} and num_nulls(deleted_at) = 1 for update`
 
 /** When the host sent a word on the guest that changes nothing: `updated_at` stays, which clients poll by. */
 export async function noteReport(tx: CellTx, id: string, sentAt: Date): Promise<void> {

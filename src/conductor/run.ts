@@ -10,7 +10,10 @@ import {
   LeaseLost,
   type Progress,
   removeTask,
+  removing,
+  savedOf,
   saveProgress,
+  saving,
   type TaskRow,
 } from './tasks.store.ts'
 
@@ -80,6 +83,10 @@ export async function runTask(options: RunOptions): Promise<void> {
       effects.length = 0
       await write(tx as Tx)
     })
+    takeEffect()
+  }
+
+  function takeEffect(): void {
     for (const effect of effects.splice(0)) effect()
   }
 
@@ -96,14 +103,19 @@ export async function runTask(options: RunOptions): Promise<void> {
     const last = progress.step === kind.steps.length - 1
     const data = output === undefined ? progress.data : { ...progress.data, [step.name]: output }
     const next: Progress = { ...progress, step: progress.step + 1, data }
-    if (!step.record && !last) await save(next)
+    if (step.recordAtOnce) {
+      const saved = last ? removing(db.sql, task) : saving(db.sql, task, next)
+      cancelled = savedOf(task, await step.recordAtOnce(saved, context(), output)).cancelled && !last
+      progress = next
+      takeEffect()
+    } else if (!step.record && !last) await save(next)
     else {
       await commit(async (tx) => {
         // The server's row is locked before the task's, as a delete does; both are sent before either is answered.
         const recorded = step.record?.(tx, context(), output)
         const saved = last ? removeTask(tx, task) : saveProgress(tx, task, next)
         await together(recorded, saved)
-        if (!last) cancelled = ((await saved) as { cancelled: boolean }).cancelled
+        if (!last) cancelled = (await saved).cancelled
       })
       progress = next
     }
@@ -120,7 +132,8 @@ export async function runTask(options: RunOptions): Promise<void> {
       again = mayRetry && kind.retry ? await kind.retry(tx, context(), failure) : null
       if (!again) {
         await kind.failed(tx, context(), failure)
-        return removeTask(tx, task)
+        await removeTask(tx, task)
+        return
       }
       cancelled = (await saveProgress(tx, task, fresh)).cancelled
     })

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
-import type { CellTx, GlobalTx } from '../platform/db/index.ts'
+import type { CellTx, Fragment, GlobalTx } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import type { Saved } from './tasks.store.ts'
 
 /**
  * A long operation as an ordered list of named steps, each of which can be done again and taken back. Its state is in
@@ -36,6 +37,11 @@ export interface Step<Tx extends GlobalTx | CellTx, Input> {
   do?(context: TaskContext<Input>): Promise<unknown>
   /** Effects in this task's database, in the same transaction that saves the step as done: they happen once. */
   record?(tx: Tx, context: TaskContext<Input>, output: unknown): Promise<void>
+  /**
+   * In place of `record`: the same as one statement, in one round trip where the transaction takes three. `save` is the
+   * part of it that saves the step as done (see `saving`); nothing may be written where that returns no row.
+   */
+  recordAtOnce?(save: Fragment, context: TaskContext<Input>, output: unknown): Promise<readonly Saved[]>
   /**
    * Takes the step back, whether it was done fully, partly or not at all; repeated until it succeeds. `null` only
    * through `none`, which says why there is nothing to take back.
@@ -83,7 +89,7 @@ export interface TaskContext<Input> {
   commandId(purpose: string): string
   /** Aborts when the task is cancelled, its lease is lost or the process stops. */
   readonly signal: AbortSignal
-  /** Runs when the transaction of this `record`, `retry` or `failed` has committed. */
+  /** Runs when what this `record`, `recordAtOnce`, `retry` or `failed` writes has been committed. */
   afterCommit(effect: () => void): void
   readonly log: Logger
 }

@@ -129,26 +129,45 @@ export interface Progress {
   readonly attempts: number
 }
 
-/** @throws {LeaseLost} */
-export async function saveProgress(
-  tx: GlobalTx | CellTx | AnyDatabase['sql'],
-  task: TaskRow,
-  progress: Progress,
-): Promise<{ cancelled: boolean }> {
-  const [row] = await tx<{ cancelled: boolean }[]>`
+/** What saving a task's progress answers: whether somebody wants it stopped. */
+export interface Saved {
+  readonly cancelled: boolean
+}
+
+/**
+ * The statement that saves a task's progress, up to its `returning cancelled`. It can be part of a longer one, which
+ * then may add conditions; it returns no row, and whatever goes with it must not be written, when the lease is lost.
+ */
+export function saving(sql: AnySql, task: TaskRow, progress: Progress): Fragment {
+  return sql`
     update tasks set
       step = ${progress.step}, state = ${progress.state}, data = ${progress.data as never},
       failure = ${progress.failure as never}, attempts = ${progress.attempts}
-    where id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}
-    returning cancelled`
+    where ${held(sql, task)}`
+}
+
+/** As `saving`, for a task that is done. */
+export function removing(sql: AnySql, task: TaskRow): Fragment {
+  return sql`delete from tasks where ${held(sql, task)}`
+}
+
+type AnySql = GlobalSql | CellSql
+
+const held = (sql: AnySql, task: TaskRow): Fragment =>
+  sql`id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}`
+
+/** @throws {LeaseLost} */
+export function savedOf(task: TaskRow, [row]: readonly Saved[]): Saved {
   if (!row) throw new LeaseLost(task.id)
   return row
 }
 
 /** @throws {LeaseLost} */
-export async function removeTask(tx: GlobalTx | CellTx | AnyDatabase['sql'], task: TaskRow): Promise<void> {
-  const removed = await tx`
-    delete from tasks
-    where id = ${task.id} and lease_number = ${task.lease_number} and lease_owner = ${task.lease_owner}`
-  if (removed.count === 0) throw new LeaseLost(task.id)
+export async function saveProgress(sql: AnySql, task: TaskRow, progress: Progress): Promise<Saved> {
+  return savedOf(task, await sql<Saved[]>`${saving(sql, task, progress)} returning cancelled`)
+}
+
+/** @throws {LeaseLost} */
+export async function removeTask(sql: AnySql, task: TaskRow): Promise<Saved> {
+  return savedOf(task, await sql<Saved[]>`${removing(sql, task)} returning cancelled`)
 }

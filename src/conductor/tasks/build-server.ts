@@ -4,15 +4,15 @@ import {
   finishAction,
   lockHosts,
   lockServer,
-  markActive,
-  noteBuilt,
+  recordBuilt,
   recordClaim,
+  recordPorts,
   releaseClaims,
   type Server,
   updateServer,
 } from '../../cells/index.ts'
 import { Candidate, type Vif } from '../../contracts/index.ts'
-import type { CellDb, CellTx } from '../../platform/db/index.ts'
+import type { CellDb, CellTx, Fragment } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
 import { movedOn } from './decision.ts'
 import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
@@ -41,12 +41,12 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
     steps: [
       step('network', {
         do: async (context) => allocate(ports, await serverOf(cell, context)),
-        record: (tx, context, vifs) => updateServer(tx, context.subject, { vifs: vifs as Vif[], task_state: 'spawning' }),
+        recordAtOnce: (save, context, vifs) => recordPorts(cell, context.subject, vifs as Vif[], save),
         undo: (context) => ports.networks.releaseForServer(context.subject),
       }),
       step('spawn', {
         do: (context) => spawn(ports, cell, context),
-        record: (tx, context, host) => finishBuild(ports, cell, tx, context, host as string),
+        recordAtOnce: (save, context, host) => finishBuild(ports, cell, save, context, host as string),
         undo: async (context) => destroyIfReachable(ports, context, await serverOf(cell, context), { undo: true }),
         deadline_s: SPAWN_DEADLINE_S,
         // Another host is a better bet than waiting for this one.
@@ -83,20 +83,13 @@ async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<
   return server.host
 }
 
-async function finishBuild(ports: TaskPorts, cell: CellDb, tx: CellTx, context: Context, host: string): Promise<void> {
-  const [hosts] = await Promise.all([
-    noteBuilt(tx, context.subject),
-    markActive(tx, context.subject),
-    finishAction(tx, context.subject, context.request_id, {
-      event: 'compute__do_build_and_run_instance',
-      host,
-      start_time: context.accepted_at,
-      result: 'Success',
-      details: null,
-    }),
-  ])
+async function finishBuild(ports: TaskPorts, cell: CellDb, save: Fragment, context: Context, host: string) {
+  const event = 'compute__do_build_and_run_instance'
+  const action = { request_id: context.request_id, event, host, start_time: context.accepted_at }
+  const saved = await recordBuilt(cell, context.subject, action, save)
   // One build less on the host.
-  context.afterCommit(() => ports.hostsChanged(cell.id, hosts))
+  context.afterCommit(() => ports.hostsChanged(cell.id, saved.flatMap(({ host_ids }) => host_ids)))
+  return saved
 }
 
 /** Moves the claim to the next alternate with room. An image that is at fault would fail there too. */

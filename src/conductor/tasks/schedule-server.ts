@@ -1,11 +1,11 @@
 import { Type as T } from '@sinclair/typebox'
-import { CELL0, findAccepted, findServer, lockServer, type Server, settleInCell, updateServer } from '../../cells/index.ts'
+import { CELL0, findAccepted, findServer, lockServer, type Server, settleAtOnce, settleInCell, updateServer } from '../../cells/index.ts'
 import { type PlanResult, SchedulerHints } from '../../contracts/index.ts'
 import { Problem } from '../../kernel/index.ts'
-import type { CellDb, GlobalTx } from '../../platform/db/index.ts'
+import type { CellDb, Fragment, GlobalTx } from '../../platform/db/index.ts'
 import { sentence } from '../../scheduler/index.ts'
 import { step, type TaskContext, type TaskKind } from '../task.ts'
-import { cancelTasks, insertTask } from '../tasks.store.ts'
+import { cancelTasks, insertTask, type Saved } from '../tasks.store.ts'
 import { DELETE_DEADLINE_S } from './delete-server.ts'
 import type { Attempt } from './decision.ts'
 import { type Owner, placeInCell0, placeOnHost } from './place.ts'
@@ -39,11 +39,7 @@ export function scheduleServer(ports: TaskPorts): TaskKind<GlobalTx, typeof Sche
     steps: [
       step('place', {
         do: (context) => place(ports, context),
-        async record(tx, context, output) {
-          if (output === null) return
-          const settled = await settleInCell(tx, context.subject, output as string)
-          if (!settled) throw new Problem('conflict', 'The server was deleted while it was being scheduled.')
-        },
+        recordAtOnce: (save, context, cellId) => settle(ports, save, context, cellId as string | null),
         undo: (context) => unplace(ports, context),
       }),
     ],
@@ -58,6 +54,14 @@ export function scheduleServer(ports: TaskPorts): TaskKind<GlobalTx, typeof Sche
 }
 
 const NO_PLAN: PlanResult = { candidates: [], explanation: { hosts: 0, rejections: [] } }
+
+async function settle(ports: TaskPorts, save: Fragment, context: Context, cellId: string | null) {
+  const { global } = ports.cells
+  if (cellId === null) return global.sql<Saved[]>`${save} returning cancelled`
+  const saved = await settleAtOnce(global, context.subject, cellId, save)
+  if (!saved) throw new Problem('conflict', 'The server was deleted while it was being scheduled.')
+  return saved
+}
 
 async function findAcceptedIn(tx: GlobalTx, id: string): Promise<Server | null> {
   const [row] = await tx<Server[]>`select * from accepted_servers where id = ${id} for update`
