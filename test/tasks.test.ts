@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import type { VmState } from '../src/cells/index.ts'
 import { Crash, type Probe, type ProbePoint } from '../src/conductor/index.ts'
-import { Problem } from '../src/kernel/index.ts'
+import { newId, Problem } from '../src/kernel/index.ts'
 import { startTestCell, type TestCell } from './support/cell.ts'
 
 interface Operation {
@@ -17,6 +17,8 @@ interface Operation {
   readonly prepare?: (id: string, requestId: string) => Promise<void>
 }
 
+const RESCUE = { image_id: newId(), admin_password: 'secret' }
+
 const TASKS: readonly Operation[] = [
   { kind: 'server.schedule', steps: ['place'], ends: ['active'] },
   { kind: 'server.build', steps: ['network', 'spawn'], ends: ['active'] },
@@ -31,6 +33,14 @@ const TASKS: readonly Operation[] = [
   { kind: 'server.crash-dump', steps: ['command'], ends: ['active'] },
   { kind: 'server.soft-delete', steps: ['command'], ends: ['soft-delete'] },
   { kind: 'server.restore', steps: ['command'], ends: ['active'], after: [['server.soft-delete']] },
+  {
+    kind: 'server.rebuild',
+    steps: ['announce', 'rebuild'],
+    ends: ['active'],
+    input: { preserve_ephemeral: false, admin_password: 'secret', personality: [], power_on: true },
+  },
+  { kind: 'server.rescue', steps: ['rescue'], ends: ['rescued'], input: RESCUE },
+  { kind: 'server.unrescue', steps: ['command'], ends: ['active'], after: [['server.rescue', RESCUE]] },
   { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },
 ]
 

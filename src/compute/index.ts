@@ -27,6 +27,7 @@ export type {
 export { QUOTA_RESOURCES, type QuotaResource, type QuotaValues } from './quotas/quotas.ts'
 export type { GroupPolicy, ServerGroup } from './server-groups/server-groups.store.ts'
 export type { CreateServers } from './servers/create.ts'
+export type { RebuildServer } from './servers/rebuild.ts'
 export type { ServerDetail, ServerFilter, ServerUpdate } from './servers/servers.ts'
 export type { ServerScheduling } from './servers/scheduling.ts'
 export { statesOf, statusOf } from './servers/status.ts'

@@ -12,6 +12,8 @@ import { buildServer } from './tasks/build-server.ts'
 import { deleteServer } from './tasks/delete-server.ts'
 import type { TaskPorts } from './tasks/ports.ts'
 import { powerTasks } from './tasks/power.ts'
+import { rebuildServer } from './tasks/rebuild-server.ts'
+import { rescueServer } from './tasks/rescue-server.ts'
 import { scheduleServer } from './tasks/schedule-server.ts'
 
 export interface ConductorOptions {
@@ -77,6 +79,8 @@ export function createConductor(options: ConductorOptions): Conductor {
         buildServer(ports, cell),
         deleteServer(ports, cell),
         ...powerTasks(ports, cell),
+        rebuildServer(ports, cell),
+        rescueServer(ports, cell),
       ]),
     ),
   ]

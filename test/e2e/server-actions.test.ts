@@ -79,3 +79,92 @@ test('what the state does not allow is refused with its reason, and so is what a
   expect((await cloud.act(id, { pause: null }, { as: cloud.admin })).status).toBe(202)
   await cloud.settled(id, 'PAUSED')
 })
+
+describe('a rebuild', () => {
+  test('makes the server anew from another image, with what the request changes of it', async () => {
+    const { id } = await cloud.active('before')
+    const [key] = [{ name: `key-${id.slice(0, 8)}` }]
+    await cloud.ask('POST', '/os-keypairs', { v: '2.2', body: { keypair: key } })
+    const { image } = await cloud.admin.prepare()
+    await cloud.admin.request('PATCH', `/image/v2/images/${image}`, {
+      body: [{ op: 'replace', path: '/visibility', value: 'public' }],
+      headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
+    })
+    const rebuild = {
+      imageRef: image,
+      name: 'after',
+      description: 'made anew',
+      key_name: key!.name,
+      user_data: 'IyEvYmluL3No',
+      hostname: 'anew',
+      metadata: { role: 'db' },
+      adminPass: 'given',
+    }
+    const { status, body } = await cloud.act(id, { rebuild })
+    expect(status).toBe(202)
+    expect(body.server).toMatchObject({
+      name: 'after',
+      description: 'made anew',
+      adminPass: 'given',
+      key_name: key!.name,
+      user_data: 'IyEvYmluL3No',
+      metadata: { role: 'db' },
+      image: { id: image },
+      status: 'REBUILD',
+      'OS-EXT-SRV-ATTR:hostname': 'anew',
+    })
+    await cloud.settled(id, 'ACTIVE')
+    expect(await cloud.actions(id)).toEqual(['create', 'rebuild'])
+  })
+
+  test('of a stopped server leaves it stopped', async () => {
+    const { id } = await cloud.active()
+    await cloud.act(id, { 'os-stop': null })
+    await cloud.settled(id, 'SHUTOFF')
+    expect((await cloud.act(id, { rebuild: { imageRef: cloud.image } })).status).toBe(202)
+    expect((await cloud.settled(id, 'SHUTOFF'))['OS-EXT-STS:power_state']).toBe(4)
+  })
+
+  test('knows each field from its version on, and answers the keys of that version', async () => {
+    const { id } = await cloud.active()
+    const rebuild = { imageRef: cloud.image }
+    for (const [field, value, since, before] of [
+      ['description', 'x', '2.19', '2.18'],
+      ['key_name', null, '2.54', '2.53'],
+      ['user_data', null, '2.57', '2.56'],
+      ['trusted_image_certificates', null, '2.63', '2.62'],
+      ['hostname', 'anew', '2.90', '2.89'],
+    ] as const) {
+      expect((await cloud.act(id, { rebuild: { ...rebuild, [field]: value } }, { v: before })).status).toBe(400)
+      const { status, body } = await cloud.act(id, { rebuild: { ...rebuild, [field]: value } }, { v: since })
+      expect([field, status]).toEqual([field, 202])
+      expect('key_name' in body.server).toBe(since >= '2.54')
+      expect('user_data' in body.server).toBe(since >= '2.57')
+      expect('config_drive' in body.server).toBe(since >= '2.75')
+      await cloud.settled(id, 'ACTIVE')
+    }
+  }, 30_000)
+
+  test('refuses an image that is not there, and more metadata than the quota allows', async () => {
+    const { id } = await cloud.active()
+    const nowhere = '00000000-0000-4000-8000-000000000000'
+    expect((await cloud.act(id, { rebuild: { imageRef: nowhere } })).status).toBe(400)
+    expect((await cloud.act(id, { rebuild: { imageRef: 'nowhere' } })).status).toBe(400)
+    const metadata = Object.fromEntries(Array.from({ length: 129 }, (_, number) => [`key-${number}`, 'x']))
+    expect((await cloud.act(id, { rebuild: { imageRef: cloud.image, metadata } })).status).toBe(403)
+    await cloud.settled(id, 'ACTIVE')
+  })
+})
+
+test('a server is rescued with a password, and brought back', async () => {
+  const { id } = await cloud.active()
+  const { status, body } = await cloud.act(id, { rescue: { adminPass: 'given', rescue_image_ref: cloud.image } })
+  expect([status, body]).toEqual([200, { adminPass: 'given' }])
+  await cloud.settled(id, 'RESCUE')
+  expect((await cloud.act(id, { rescue: null })).status).toBe(409)
+  expect((await cloud.act(id, { unrescue: null })).status).toBe(202)
+  await cloud.settled(id, 'ACTIVE')
+  expect((await cloud.act(id, { rescue: null })).body.adminPass).toHaveLength(12)
+  await cloud.settled(id, 'RESCUE')
+  expect(await cloud.actions(id)).toEqual(['create', 'rescue', 'unrescue', 'rescue'])
+})

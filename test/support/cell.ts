@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
+import { testImage } from '../../agent/test-instance.ts'
 import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
 import { type Conductor, createConductor, createHostCalls, insertTask, insertTasks, type Probe, ringTask } from '../../src/conductor/index.ts'
 import type { Flavor, SchedulerHints } from '../../src/contracts/index.ts'
@@ -91,7 +92,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       bus,
       planner: { plan: async (request) => scheduler.plan(request) },
       networks,
-      images: { imageSource: () => Promise.reject(new Error('these servers have no image')) },
+      images: { imageSource: async (id) => testImage({ id }) },
       hosts: createHostCalls(bus, systemClock),
       clock: systemClock,
       log: quietLog,

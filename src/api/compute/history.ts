@@ -36,7 +36,7 @@ export const history = [
   ),
   at('2.5', behaviour('filter-by-ip6')),
   at('2.7', behaviour('public-flavor-takes-no-access')),
-  at('2.9', view('server', 'server.updated').gains('locked')),
+  at('2.9', view('server', 'server.updated', 'server.rebuilt').gains('locked')),
   at(
     '2.10',
     request('keypair.create').gains('user_id'),
@@ -51,18 +51,19 @@ export const history = [
   ),
   at('2.13', view('server_group').gains('project_id', 'user_id')),
   at('2.15', request('server_group.create').reshapes({ policies: older.groupPolicies('anti-affinity', 'affinity') })),
-  at('2.16', view('server', 'server.updated').gains('host_status'), behaviour('host-status')),
+  at('2.16', view('server', 'server.updated', 'server.rebuilt').gains('host_status'), behaviour('host-status')),
   at(
     '2.19',
-    view('server', 'server.updated').gains('description'),
+    view('server', 'server.updated', 'server.rebuilt').gains('description'),
     request('server.create').gains('description'),
     request('server.update').gains('description'),
+    request('server.rebuild').gains('description'),
     behaviour('description-is-its-own'),
   ),
   at('2.21', behaviour('actions-of-deleted-servers')),
   at(
     '2.26',
-    view('server', 'server.updated').gains('tags'),
+    view('server', 'server.updated', 'server.rebuilt').gains('tags'),
     request('servers').gains('tags', 'tags-any', 'not-tags', 'not-tags-any'),
   ),
   at(
@@ -113,7 +114,7 @@ export const history = [
       block_device_mapping_v2: BlockDeviceOf({ tag: false, volume_type: false }),
     }),
   ),
-  at('2.47', view<ServerSource>('server', 'server.updated').reshapes('flavor', older.flavorReference)),
+  at('2.47', view<ServerSource>('server', 'server.updated', 'server.rebuilt').reshapes('flavor', older.flavorReference)),
   at('2.49', request('volume_attachment.create').gains('tag')),
   at(
     '2.50',
@@ -139,6 +140,7 @@ export const history = [
     request('hypervisor').closes(),
     behaviour('hosts-by-uuid'),
   ),
+  at('2.54', view('server.rebuilt').gains('key_name'), request('server.rebuild').gains('key_name')),
   at('2.55', view('flavor', 'flavor.brief').gains('description'), request('flavor.create').gains('description')),
   at(
     '2.57',
@@ -149,6 +151,9 @@ export const history = [
     request('quota_class.update').loses(older.injectionQuotaFields),
     request('quota.update').loses(older.injectionQuotaFields),
     request('server.create').loses({ personality: Personality }),
+    view('server.rebuilt').gains('user_data'),
+    request('server.rebuild').gains('user_data'),
+    request('server.rebuild').loses({ personality: Personality }),
   ),
   at(
     '2.58',
@@ -166,8 +171,9 @@ export const history = [
   at('2.62', view('action.event').gains('hostId', 'host')),
   at(
     '2.63',
-    view('server', 'server.updated').gains('trusted_image_certificates'),
+    view('server', 'server.updated', 'server.rebuilt').gains('trusted_image_certificates'),
     request('server.create').gains('trusted_image_certificates'),
+    request('server.rebuild').gains('trusted_image_certificates'),
   ),
   at(
     '2.64',
@@ -190,10 +196,10 @@ export const history = [
   ),
   at('2.69', behaviour('unreachable-cells')),
   at('2.70', view('interface').gains('tag')),
-  at('2.71', view('server', 'server.updated', 'server.unreachable').gains('server_groups')),
+  at('2.71', view('server', 'server.updated', 'server.rebuilt', 'server.unreachable').gains('server_groups')),
   at(
     '2.73',
-    view('server', 'server.updated').gains('locked_reason'),
+    view('server', 'server.updated', 'server.rebuilt').gains('locked_reason'),
     request('server.lock').reshapes({ lock: T.Unknown() }),
     behaviour('lock-takes-a-reason'),
     request('servers').gains('locked'),
@@ -203,7 +209,8 @@ export const history = [
   at(
     '2.75',
     view('server.updated').gains(...older.NOT_IN_UPDATED),
-    view('server.updated').reshapes('addresses', older.addressesWithoutType),
+    view('server.rebuilt').gains(...older.NOT_IN_UPDATED.filter((key) => key !== 'key_name')),
+    view('server.updated', 'server.rebuilt').reshapes('addresses', older.addressesWithoutType),
     view('flavor').reshapes('swap', older.blankForZero),
     view('hypervisor', 'hypervisor.brief').reshapes('servers', older.absentWhenEmpty),
     request('servers').reshapes({ sort_key: Many(ServerSortKey({ locked: true, legacy: true })) }),
@@ -242,9 +249,10 @@ export const history = [
   at(
     '2.90',
     view('server').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),
-    view('server.updated').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),
+    view('server.updated', 'server.rebuilt').reshapes('OS-EXT-SRV-ATTR:hostname', older.hostnameForAdmins),
     request('server.create').gains('hostname'),
     request('server.update').gains('hostname'),
+    request('server.rebuild').gains('hostname'),
     behaviour('filter-by-hostname'),
   ),
   at('2.92', request('keypair.create').reshapes({ name: PlainKeypairName, public_key: T.Optional(T.String()) })),
@@ -253,10 +261,11 @@ export const history = [
     '2.94',
     request('server.create').reshapes({ hostname: T.Optional(Hostname) }),
     request('server.update').reshapes({ hostname: T.Optional(Hostname) }),
+    request('server.rebuild').reshapes({ hostname: T.Optional(Hostname) }),
   ),
-  at('2.96', view('server', 'server.updated').gains('pinned_availability_zone')),
-  at('2.98', view('server', 'server.updated').reshapes('image', older.imageWithoutProperties)),
-  at('2.100', view('server', 'server.updated').gains('scheduler_hints')),
+  at('2.96', view('server', 'server.updated', 'server.rebuilt').gains('pinned_availability_zone')),
+  at('2.98', view('server', 'server.updated', 'server.rebuilt').reshapes('image', older.imageWithoutProperties)),
+  at('2.100', view('server', 'server.updated', 'server.rebuilt').gains('scheduler_hints')),
   at(
     '2.102',
     view<FlavorSource>('flavor').loses({

@@ -25,6 +25,7 @@ import { serverActions } from './server-actions.ts'
 import { securityGroupProxy } from './security-group-proxy.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverParts } from './server-parts.ts'
+import { serverRebuild } from './server-rebuild.ts'
 import { serverShares } from './server-shares.ts'
 import { serverTopology } from './server-topology.ts'
 import { servers } from './servers.ts'
@@ -57,7 +58,11 @@ export interface ComputeFaceOptions {
 export function computeResources({ compute, config }: Pick<ComputeFaceOptions, 'compute' | 'config'>): Resource[] {
   const maxLimit = config.max_limit
   const adminPassword = config.enable_instance_password
-  const ofServers = [servers(compute, { maxLimit, adminPassword }), serverActions(compute)]
+  const ofServers = [
+    servers(compute, { maxLimit, adminPassword }),
+    serverActions(compute),
+    serverRebuild(compute, { adminPassword }),
+  ]
   return [
     ...ofServers,
     volumesBoot(ofServers),

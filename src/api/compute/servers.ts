@@ -3,6 +3,7 @@ import type { Compute, Located, MappedServer, ServerUpdate } from '../../compute
 import { closed } from './changes.ts'
 import { boolean, Description, Fqdn, Int, integer, Ipv4, Ipv6, Name } from './fields.ts'
 import { paged } from './paging.ts'
+import { newPassword } from './password.ts'
 import { action, type Asked, bodyShape, Reply, type Req, resource, route } from './route.ts'
 import { createRequest, groupHint, ServerCreate } from './server-create.ts'
 import { listRequest } from './server-list.ts'
@@ -261,13 +262,4 @@ function updateOf(server: UpdateFields): ServerUpdate {
   const diskConfig = server['OS-DCF:diskConfig']
   if (diskConfig !== undefined) changes.auto_disk_config = diskConfig === 'AUTO'
   return changes
-}
-
-/** Letters and digits that are not taken for one another. */
-const PASSWORD_LETTERS = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-const PASSWORD_LENGTH = 12
-
-function newPassword(): string {
-  const random = crypto.getRandomValues(new Uint32Array(PASSWORD_LENGTH))
-  return [...random].map((value) => PASSWORD_LETTERS[value % PASSWORD_LETTERS.length]).join('')
 }

@@ -90,16 +90,22 @@ export function createChanges({ cells, clock, ring }: Pick<ServerPorts, 'cells' 
     start_time: new Date(clock.now()),
   })
 
-  /** Begins what a conductor finishes: task state, action log and task row in one transaction. */
+  /**
+   * Begins what a conductor finishes: task state, action log and task row in one transaction.
+   * @param also what else changes at once; it may refuse
+   */
   async function begin(
     ctx: RequestContext,
     located: Located,
     transition: Transition,
     task: { kind: string; input: unknown; deadline_s: number },
+    also: (tx: CellTx, server: Server) => Promise<Partial<Server>> | Partial<Server> = () => ({}),
   ): Promise<void> {
     const { cell, id } = await change(ctx, located, transition, async (tx, server, cell) => {
+      const changes = await also(tx, server)
       const [, , id] = await Promise.all([
         updateServer(tx, server.id, {
+          ...changes,
           task_state: transition.task_state ?? null,
           generation: server.generation + 2,
         }),

@@ -1,4 +1,4 @@
-import { accept, type QuotaLimits, type RequestedNetwork, type Server } from '../../cells/index.ts'
+import { accept, type BuiltFrom, type QuotaLimits, type RequestedNetwork, type Server } from '../../cells/index.ts'
 import { insertTasks } from '../../conductor/index.ts'
 import type { Flavor, SchedulerHints } from '../../contracts/index.ts'
 import { badRequest, newId, Problem, type RequestContext } from '../../kernel/index.ts'
@@ -141,14 +141,14 @@ export async function flavorFor(ports: ServerPorts, ctx: RequestContext, request
   return flavor
 }
 
-export async function imageFor(ports: ServerPorts, ctx: RequestContext, imageId: string): Promise<ImageFacts> {
+export async function imageFor(ports: Pick<ServerPorts, 'images'>, ctx: RequestContext, imageId: string): Promise<ImageFacts> {
   const image = await ports.images.show(ctx, imageId)
   if (!image) throw badRequest('Can not find requested image')
   if (image.status !== 'active') throw badRequest(`Image ${imageId} is not active.`)
   return image
 }
 
-async function publicKeyFor(ports: ServerPorts, ctx: RequestContext, name: string | null): Promise<string | null> {
+export async function publicKeyFor(ports: Pick<ServerPorts, 'cells'>, ctx: RequestContext, name: string | null): Promise<string | null> {
   if (name === null) return null
   const keypair = await findKeypair(ports.cells.global.sql, ctx.userId, name)
   if (!keypair) throw badRequest('Invalid key_name provided.')
@@ -176,7 +176,12 @@ export async function checkPlace(ports: ServerPorts, request: CreateServers): Pr
 
 const GIB = 2 ** 30
 
-export function checkFits(flavor: FlavorRow, image: ImageFacts, { may_use_zero_disk }: CreateServers): void {
+/** @throws {Problem} bad_request where no guest of this flavor can be made of the image */
+export function checkFits(
+  flavor: Pick<FlavorRow, 'memory_mb' | 'root_gb'>,
+  image: ImageFacts,
+  { may_use_zero_disk }: Pick<CreateServers, 'may_use_zero_disk'>,
+): void {
   if (image.min_ram_mb > flavor.memory_mb) {
     throw badRequest("Flavor's memory is too small for requested image.")
   }
@@ -233,14 +238,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       flavor: flavorCopy(flavor),
       flavor_id: flavor.flavor_id,
       image_id: image.id,
-      image: {
-        id: image.id,
-        name: image.name,
-        disk_format: image.disk_format,
-        min_disk_gb: image.min_disk_gb,
-        min_ram_mb: image.min_ram_mb,
-        properties: image.properties,
-      },
+      image: builtFrom(image),
       key_name: request.key_name,
       public_key: made.publicKey,
       metadata: request.metadata,
@@ -276,6 +274,16 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
     }
   })
 }
+
+/** What is kept with a server of the image that it is built from. */
+export const builtFrom = ({ id, name, disk_format, min_disk_gb, min_ram_mb, properties }: ImageFacts): BuiltFrom => ({
+  id,
+  name,
+  disk_format,
+  min_disk_gb,
+  min_ram_mb,
+  properties,
+})
 
 export function flavorCopy(flavor: FlavorRow): Flavor {
   return {

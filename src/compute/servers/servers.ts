@@ -9,6 +9,7 @@ import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { whetherPlaced } from './placed.ts'
+import { type RebuildServer, rebuildServer, type RescueServer, rescueServer } from './rebuild.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
 import { schedulingOf, whatIf } from './scheduling.ts'
 import { createUnreachable } from './unreachable.ts'
@@ -127,6 +128,11 @@ export function createServerUseCases(ports: ServerPorts) {
     resume: power(TRANSITIONS.resume, 'server.resume'),
     unrescue: power(TRANSITIONS.unrescue, 'server.unrescue'),
     triggerCrashDump: power(TRANSITIONS.trigger_crash_dump, 'server.crash-dump'),
+
+    rebuild: (ctx: RequestContext, located: Located, request: RebuildServer): Promise<void> =>
+      rebuildServer(ports, changes, ctx, located, request),
+    rescue: (ctx: RequestContext, located: Located, request: RescueServer): Promise<void> =>
+      rescueServer(ports, changes, ctx, located, request),
 
     changePassword: (ctx: RequestContext, located: Located, admin_password: string): Promise<void> =>
       begin(ctx, located, TRANSITIONS.set_admin_password, {

@@ -15,7 +15,7 @@ import { Candidate, type Vif } from '../../contracts/index.ts'
 import type { CellDb, CellTx, Fragment } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
 import { movedOn } from './decision.ts'
-import { commandHost, destroyIfReachable, serverOf } from './host-command.ts'
+import { BUILD_COMMAND_DEADLINE_S, commandHost, destroyIfReachable, serverOf } from './host-command.ts'
 import { instanceOf } from './instance.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -28,8 +28,6 @@ export const BuildInput = T.Object({
 type Context = TaskContext<typeof BuildInput.static>
 
 export const BUILD_DEADLINE_S = 1800
-/** Covers the download of a large image over a slow link. */
-const SPAWN_DEADLINE_S = 900
 
 /** From a claim on a host to a running guest; when the host fails, the next alternate is tried. */
 export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, typeof BuildInput> {
@@ -48,7 +46,7 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
         do: (context) => spawn(ports, cell, context),
         recordAtOnce: (save, context, host) => finishBuild(ports, cell, save, context, host as string),
         undo: async (context) => destroyIfReachable(ports, context, await serverOf(cell, context), { undo: true }),
-        deadline_s: SPAWN_DEADLINE_S,
+        deadline_s: BUILD_COMMAND_DEADLINE_S,
         // Another host is a better bet than waiting for this one.
         patience_s: 0,
       }),
@@ -79,7 +77,7 @@ async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<
     image: server.image_id ? await ports.images.imageSource(server.image_id) : null,
     vifs: context.output('network') as Vif[],
   })
-  await commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: SPAWN_DEADLINE_S })
+  await commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: BUILD_COMMAND_DEADLINE_S })
   return server.host
 }
 

@@ -53,6 +53,9 @@ export async function destroyIfReachable(
 /** Long enough for QEMU to end and for a large disk to be removed; short enough that a dead host holds nobody up. */
 export const DESTROY_DEADLINE_S = 60
 
+/** Covers the download of a large image over a slow link. */
+export const BUILD_COMMAND_DEADLINE_S = 900
+
 export async function serverOf(cell: CellDb, context: TaskContext<unknown>): Promise<Server> {
   const server = await findServer(cell, context.subject)
   if (!server) throw new Problem('not_found', `Instance ${context.subject} could not be found.`)

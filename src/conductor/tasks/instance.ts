@@ -1,4 +1,6 @@
 import type { Server } from '../../cells/index.ts'
+import { Problem } from '../../kernel/index.ts'
+import type { TaskPorts } from './ports.ts'
 import type { GuestKey, ImageSource, Instance, Vif } from '../../contracts/index.ts'
 
 export interface InstanceParts {
@@ -34,6 +36,35 @@ export function instanceOf(server: Server, parts: InstanceParts): Instance {
     user_data: server.user_data,
     config_drive: server.config_drive,
     personality: [],
+  }
+}
+
+/**
+ * A server that has been built as its host is told of it: whom it was made for and which ports it has is in its row.
+ * @param changes what differs, such as the flavor that it is to have
+ */
+export function builtInstance(
+  server: Server,
+  name_template: string,
+  image: ImageSource | null,
+  changes: Partial<Instance> = {},
+): Instance {
+  const { owner_project_name: project_name = '', owner_user_name: user_name = '' } = server.system_metadata ?? {}
+  return { ...instanceOf(server, { name_template, project_name, user_name, image, vifs: server.vifs }), ...changes }
+}
+
+/** Where a host finds the image that a server is made of; null for one without. @throws {Problem} where it is gone */
+export async function imageOf({ images }: Pick<TaskPorts, 'images'>, server: Server): Promise<ImageSource | null> {
+  return server.image_id === null ? null : images.imageSource(server.image_id)
+}
+
+/** The same for a guest whose disks are there: without it, only what was never cached cannot be had. */
+export async function imageOfBuilt(ports: Pick<TaskPorts, 'images'>, server: Server): Promise<ImageSource | null> {
+  try {
+    return await imageOf(ports, server)
+  } catch (error) {
+    if (error instanceof Problem && (error.kind === 'not_found' || error.kind === 'conflict')) return null
+    throw error
   }
 }
 

@@ -43,6 +43,7 @@ export async function placeOnHost(
     task_state: 'networking',
     generation: server.generation + 2,
     explanation: decisionOf(plan, index, attempts, now),
+    system_metadata: { owner_project_name: context.input.project_name, owner_user_name: context.input.user_name },
     updated_at: now,
   }
   const build = insertTasks(cell.sql, [

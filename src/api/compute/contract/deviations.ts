@@ -6,7 +6,6 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
       'confirmResize',
       'revertResize',
       'resize',
-      'rebuild',
       'createImage',
       'injectNetworkInfo',
       'createBackup',
@@ -22,14 +21,13 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
       'os-getVNCConsole',
       'os-getSPICEConsole',
       'os-getSerialConsole',
-      'rescue',
       'addSecurityGroup',
       'removeSecurityGroup',
       'shelve',
       'shelveOffload',
       'unshelve',
     ].map((key) => `POST /servers/:/action#${key}`),
-    ...['confirmResize', 'revertResize', 'resize', 'rebuild', 'createImage'].map(
+    ...['confirmResize', 'revertResize', 'resize', 'createImage'].map(
       (key) => `POST /os-volumes_boot/:/action#${key}`,
     ),
     'GET /servers/:/migrations',

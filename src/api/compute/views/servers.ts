@@ -41,6 +41,18 @@ export const serverUpdated = defineView<ServerSource>('server.updated', (source,
   return answer
 })
 
+/** What a rebuild answers: as an update does, and the password, which is kept nowhere. */
+export const serverRebuilt = defineView<ServerSource & { admin_password: string | undefined }>(
+  'server.rebuilt',
+  (source, rendering) => {
+    const answer = full(source, rendering)
+    answer.server_groups = []
+    answer.adminPass = source.admin_password
+    answer.user_data = source.server.user_data
+    return answer
+  },
+)
+
 /** What is left of a server in a list while its cell cannot be reached. */
 export const unreachableBrief = defineView<MappedServer>('server.unreachable.brief', (server, { links }) => ({
   id: server.id,
