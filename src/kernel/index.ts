@@ -1,5 +1,6 @@
 export { assert } from './assert.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { RequestContext } from './context.ts'
+export * as der from './der.ts'
 export { isUuid, newHexId, newId, newRequestId } from './ids.ts'
 export { badRequest, conflict, forbidden, notFound, Problem, type ProblemKind, unavailable } from './problem.ts'
