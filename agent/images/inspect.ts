@@ -71,6 +71,12 @@ export async function checkGuestDisk({ path, format, base_directory }: GuestDisk
   })
 }
 
+/** What a qcow2 file from another host says it stands on: the name of an image there, and nothing that is opened here. */
+export async function namedBase(path: string): Promise<string | null> {
+  const { format, backing_file } = await inspectFile(path)
+  return format === 'qcow2' && backing_file !== null ? basename(backing_file).replace(/\.qcow2$/, '') : null
+}
+
 /** A file of `_base`, and no path that leads out of it. */
 const isBase = (path: string, directory: string): boolean =>
   dirname(path) === directory && /^[A-Za-z0-9_]+(\.qcow2)?$/.test(basename(path))

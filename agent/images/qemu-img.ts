@@ -53,6 +53,14 @@ export async function growDisk({ path, format }: DiskFile, size_bytes: number, s
   await run(['resize', '-f', format, path, String(size_bytes)], signal)
 }
 
+/**
+ * Has a qcow2 file stand on `base` from now on, whose content must be that of what it stood on before.
+ * @throws {QemuImgError}
+ */
+export async function placeOnBase(path: string, base: DiskFile, signal: AbortSignal): Promise<void> {
+  await run(['rebase', '-u', '-f', 'qcow2', '-F', base.format, '-b', base.path, path], signal)
+}
+
 /** The version of the tool that is installed. @throws {QemuImgError} when none is. */
 export async function qemuImgVersion(): Promise<string> {
   return (await run(['--version'], new AbortController().signal)).split('\n')[0] ?? ''

@@ -60,6 +60,8 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
   const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
     createLibvirtDriver({ log, config: { ...config, ...overrides } })
   const driver = makeDriver()
+  let another: Promise<LibvirtHost> | undefined
+  const secondHost = (): Promise<LibvirtHost> => (another ??= startLibvirtHost())
 
   return {
     host,
@@ -79,6 +81,19 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
       return { target, arrived: async () => images.uploaded(target) !== null }
     },
 
+    async other() {
+      const second = await secondHost()
+      const instances_path = second.instancesDir
+      const other = makeDriver({
+        host: second.name,
+        state_path: join(instances_path, '..'),
+        instances_path,
+        libvirt: { ...config.libvirt, connection_uri: `qemu:///system?socket=${second.socket}` },
+      })
+      await other.open()
+      return other
+    },
+
     async leftovers() {
       const guests = new Set((await host.virsh('list', '--all', '--uuid')).split('\n').filter(Boolean))
       const own = await readdir(host.instancesDir)
@@ -89,6 +104,7 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
 
     async cleanup() {
       await images.stop()
+      await (await another)?.stop()
       await host.stop()
     },
   }

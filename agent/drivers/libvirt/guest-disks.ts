@@ -6,6 +6,7 @@ import {
   blankDisk,
   type ConfigDriveFormat,
   convertDisk,
+  copyDisk,
   createOverlay,
   type DiskFormat,
   growDisk,
@@ -24,8 +25,8 @@ const GIB = 1024 ** 3
 
 /** Nova's names. Those beside the root disk are there when the flavor or the request asks for them. */
 export const ROOT = 'disk'
-const EPHEMERAL = 'disk.eph0'
-const SWAP = 'disk.swap'
+export const EPHEMERAL = 'disk.eph0'
+export const SWAP = 'disk.swap'
 export const CONFIG_DRIVE = 'disk.config'
 
 export type MakesDisks = Pick<Hypervisor, 'images' | 'options'>
@@ -56,22 +57,33 @@ export async function makeDisks(
   const formats = new Map<string, DiskFormat>()
   const root_bytes = instance.flavor.root_gb > 0 ? instance.flavor.root_gb * GIB : base.virtual_size_bytes
   formats.set(ROOT, await diskFrom(host, base, files.path(ROOT), root_bytes, signal))
-  const kept = keep ? await files.disks().catch(() => new Map<string, DiskFormat>()) : new Map<string, DiskFormat>()
-  for (const [name, blank] of blanks(host, instance)) {
-    const before = kept.get(name)
-    if (before && (await files.has(name))) {
-      formats.set(name, before)
-      continue
+  if (keep) {
+    for (const [name, format] of await files.disks().catch(() => [])) {
+      if ((name === EPHEMERAL || name === SWAP) && (await files.has(name))) formats.set(name, format)
     }
-    const base = await blankDisk(host.images.directory, blank, signal)
-    formats.set(name, await diskFrom(host, base, files.path(name), base.virtual_size_bytes, signal))
   }
+  await makeBlankDisks(host, instance, files, formats, signal)
   if (hasConfigDrive(host, instance)) {
     await makeConfigDrive(host, instance, files.path(CONFIG_DRIVE), signal)
     formats.set(CONFIG_DRIVE, 'raw')
   }
   await files.recordDisks(formats)
   await makeKernel(host, instance, files, signal)
+}
+
+/** Makes the ephemeral and swap disks of the flavor that are not among `formats` yet, and adds them there. */
+export async function makeBlankDisks(
+  host: MakesDisks,
+  instance: Instance,
+  files: GuestFiles,
+  formats: Map<string, DiskFormat>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [name, blank] of blanks(host, instance)) {
+    if (formats.has(name)) continue
+    const base = await blankDisk(host.images.directory, blank, signal)
+    formats.set(name, await diskFrom(host, base, files.path(name), base.virtual_size_bytes, signal))
+  }
 }
 
 function blanks({ options }: MakesDisks, { flavor }: Instance): [name: string, blank: Parameters<typeof blankDisk>[1]][] {
@@ -110,16 +122,10 @@ export async function diskFrom(
     await createOverlay(path, base, size_bytes)
     return 'qcow2'
   }
-  if (base.format === 'raw') await cloneOrConvert(base.path, path, signal)
+  if (base.format === 'raw') await copyDisk(base, path, signal)
   else await convertDisk(base, { path, format: 'raw' }, signal)
   if (size_bytes > base.virtual_size_bytes) await growDisk({ path, format: 'raw' }, size_bytes, signal)
   return 'raw'
-}
-
-/** A clone shares the blocks until one of the two writes, where the file system can do that. */
-async function cloneOrConvert(source: string, target: string, signal: AbortSignal): Promise<void> {
-  const cloned = await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE).then(() => true, () => false)
-  if (!cloned) await convertDisk({ path: source, format: 'raw' }, { path: target, format: 'raw' }, signal)
 }
 
 const KERNEL = 'kernel'

@@ -18,6 +18,8 @@ export interface GuestFiles {
   /** The path of a file in it; the name is the driver's own. */
   path(name: string): string
   has(name: string): Promise<boolean>
+  /** Whether the directory is there. */
+  there(): Promise<boolean>
   /** Makes the directory, empty; what an unfinished build left is replaced. */
   make(): Promise<void>
   /** Removes the disks and what goes with them, as far as it is to be made anew; ephemeral and swap disks may stay. */
@@ -67,6 +69,7 @@ function filesIn(directory: string): GuestFiles {
     path,
     remove,
     has: (name) => exists(path(name)),
+    there: () => exists(directory),
 
     async make() {
       await remove()

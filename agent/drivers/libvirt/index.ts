@@ -16,6 +16,7 @@ import { guestVerbs } from './guest-verbs.ts'
 import { createGuests } from './guests.ts'
 import { readHostFacts, readInventory } from './host.ts'
 import type { Hypervisor, Nics } from './hypervisor.ts'
+import { movingVerbs } from './moving-verbs.ts'
 import type { LibvirtDriverOptions } from './options.ts'
 import { removeUnfinishedSnapshots } from './snapshot.ts'
 import { chooseVirtType } from './virt-type.ts'
@@ -86,10 +87,19 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
     return { ...parts, host: domainHost }
   }
 
+  const { forget, close: withdrawAll, ...cold } = movingVerbs(ready, config.my_ip)
+  const verbs = guestVerbs(ready, parts, config.libvirt)
+
   return {
     ...lackingVerbs(),
-    ...guestVerbs(ready, parts, config.libvirt),
+    ...verbs,
+    ...cold,
     name: 'libvirt',
+
+    async destroy(serverId, options) {
+      forget(serverId)
+      await verbs.destroy(serverId, options)
+    },
 
     async open() {
       try {
@@ -102,6 +112,7 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
 
     async close() {
       keeper.stop()
+      withdrawAll()
       libvirt.close()
       slow.close()
     },

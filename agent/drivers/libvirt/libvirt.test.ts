@@ -3,5 +3,5 @@ import { has } from '../../../test/support/requirements.ts'
 import { driverConformance } from '../conformance.ts'
 
 if (has('libvirt', 'qemu-img')) driverConformance('libvirt', startLibvirtDriverLab, [
-  'pause', 'suspend', 'rebuild', 'rescue', 'snapshot', 'changePassword', 'crashDump', 'diagnostics',
+  'pause', 'suspend', 'rebuild', 'rescue', 'snapshot', 'changePassword', 'crashDump', 'diagnostics', 'migrate',
 ])
