@@ -10,6 +10,7 @@ import {
 } from '../src/contracts/index.ts'
 import { badRequest, isUuid } from '../src/kernel/index.ts'
 import type { Json } from '../src/platform/bus/index.ts'
+import { relayConsole } from './console/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import { asProblem } from './failures.ts'
 
@@ -38,6 +39,11 @@ const ANSWERS: { readonly [N in QueryName]: (driver: Driver, query: QueryOf<N>) 
   }),
   uptime: async (driver) => ({ uptime: await driver.uptime() }),
   diagnostics: (driver, { server_id }) => driver.diagnostics(server_id),
+  console_address: (driver, { server_id, kind }) => driver.consoleAddress(server_id, kind),
+  async console_connect(driver, { server_id, kind, url, ticket }) {
+    await relayConsole((events) => driver.openConsole(server_id, kind, events), { url, ticket })
+    return {}
+  },
   disks: async (driver, { server_id }) => ({ disks: await driver.disks(server_id) }),
 }
 

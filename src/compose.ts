@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startHosting } from '../agent/index.ts'
 import { computeFace } from './api/compute/index.ts'
+import { consoleFace, consoleUrl, relayUrl } from './api/console/index.ts'
 import { authenticator, identityFace } from './api/identity/index.ts'
 import { imageFace } from './api/image/index.ts'
 import { networkFace } from './api/network/index.ts'
@@ -197,6 +198,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     default_availability_zone: config.DEFAULT.default_availability_zone,
     default_schedule_zone: config.DEFAULT.default_schedule_zone ?? null,
     internal_service_availability_zone: config.DEFAULT.internal_service_availability_zone,
+    console_token_ttl_s: config.consoleauth.token_ttl,
   })
   const { admin_password, demo_password, node_id } = secrets
   const [{ node }] = await Promise.all([
@@ -206,9 +208,21 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
   ])
 
   const authenticate = authenticator(identity)
+  const consoleBases = { vnc: config.vnc.novncproxy_base_url, serial: config.serial_console.base_url }
   const http = await serve({
     faces: [
-      computeFace({ compute, authenticate, policy, config: config.api }),
+      computeFace({
+        compute,
+        authenticate,
+        policy,
+        config: config.api,
+        consoleUrl: (kind, token, origin) => consoleUrl(kind, token, origin, consoleBases[kind]),
+      }),
+      consoleFace({
+        consoles: compute.consoles,
+        relayUrl: () => relayUrl(config.bunova.console_relay_url ?? url),
+        allowedOrigins: config.console.allowed_origins,
+      }),
       identityFace({ identity, policy }),
       imageFace({ images, authenticate, policy }),
       networkFace({ networks, authenticate, policy }),

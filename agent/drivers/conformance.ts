@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Instance, PowerState } from '../../src/contracts/index.ts'
 import { isUuid } from '../../src/kernel/index.ts'
 export type { DriverUnderTest } from './conformance-suite.ts'
+import { consolesConformance } from './conformance-consoles.ts'
 import { guestVerbsConformance } from './conformance-guest-verbs.ts'
 import { movingConformance } from './conformance-moving.ts'
 import { type DriverUnderTest, eventually, failure, GUEST_DEADLINE_S, ignore, NEVER } from './conformance-suite.ts'
@@ -257,6 +258,7 @@ export function driverConformance(
 
     const suite = { lab: () => lab, driver: () => driver, promise, withGuest, expectNothingOf, consoleHas }
     guestVerbsConformance(suite, capabilities)
+    consolesConformance(suite)
     movingConformance(suite, capabilities)
   })
 }

@@ -1,7 +1,9 @@
 import type { Inventory, PowerState } from '../../src/contracts/index.ts'
+import type { ConsoleVerbs } from './console-verbs.ts'
 import type { GuestVerbs } from './guest-verbs.ts'
 import type { MovingVerbs } from './moving-verbs.ts'
 
+export type { Console, ConsoleEvents, ConsoleVerbs } from './console-verbs.ts'
 export type { GuestVerbs, ImageProgress, Spawn, Rebuild } from './guest-verbs.ts'
 export type { LiveProgress, MovingVerbs } from './moving-verbs.ts'
 
@@ -10,7 +12,7 @@ export type { LiveProgress, MovingVerbs } from './moving-verbs.ts'
  * (`conformance.ts`). Every verb is idempotent: called again after a crash at any point it ends in the same state.
  * One that a driver does not have fails as `unsupported` (`lacking.ts`), before it has changed anything.
  */
-export interface Driver extends GuestVerbs, MovingVerbs {
+export interface Driver extends GuestVerbs, MovingVerbs, ConsoleVerbs {
   readonly name: 'libvirt' | 'fake'
 
   /**

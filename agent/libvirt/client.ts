@@ -1,6 +1,13 @@
 import { type Clock, systemClock } from '../../src/kernel/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
-import { CALL_DEADLINE_MS, type Connection, openConnection } from './connection.ts'
+import {
+  CALL_DEADLINE_MS,
+  type Connection,
+  type ConnectionHandlers,
+  openConnection,
+  type Stream,
+  type StreamHandlers,
+} from './connection.ts'
 import { LibvirtUnavailable } from './errors.ts'
 import type { Args, LibvirtEvent, ProcedureName, Result } from './protocol.ts'
 import { parseConnectionUri } from './uri.ts'
@@ -17,6 +24,11 @@ export interface Libvirt {
    * @throws {LibvirtError} libvirt's answer. @throws {LibvirtUnavailable} no daemon, or no answer in time.
    */
   call<P extends ProcedureName>(name: P, args: Args<P>, options?: { deadline_ms?: number }): Promise<Result<P>>
+  /**
+   * Calls a procedure that answers with a stream, on a connection of its own: a reader who pauses holds nobody up. The
+   * connection goes with the stream, and with this client. @throws as `call`.
+   */
+  openStream<P extends ProcedureName>(name: P, args: Args<P>, handlers: StreamHandlers): Promise<Stream>
   close(): void
 }
 
@@ -45,15 +57,18 @@ export function createLibvirt({ uri, log, listener, clock = systemClock }: Libvi
   const stop = new AbortController()
   let current: Connection | undefined
   let connecting: Promise<Connection> | undefined
+  /** Of streams that are open. */
+  const own = new Set<Connection>()
 
   function connection(): Promise<Connection> {
     if (stop.signal.aborted) return Promise.reject(new LibvirtUnavailable('the connection to libvirt was closed'))
     if (current) return Promise.resolve(current)
-    connecting ??= connect().finally(() => (connecting = undefined))
+    connecting ??= anySocket(connectTo).finally(() => (connecting = undefined))
     return connecting
   }
 
-  async function connect(): Promise<Connection> {
+  /** Connects to the first socket where a daemon listens. */
+  async function anySocket(connectTo: (path: string) => Promise<Connection>): Promise<Connection> {
     const failures: Error[] = []
     for (const path of address.sockets) {
       try {
@@ -95,7 +110,36 @@ export function createLibvirt({ uri, log, listener, clock = systemClock }: Libvi
     }
   }
 
+  async function openStream<P extends ProcedureName>(
+    name: P,
+    args: Args<P>,
+    handlers: StreamHandlers,
+  ): Promise<Stream> {
+    const unheard: ConnectionHandlers = { closed: () => void own.delete(connection) }
+    const connection = await anySocket((path) => openConnection(path, address.name, unheard))
+    own.add(connection)
+    const end = (reason: Error | null): void => {
+      handlers.end(reason)
+      connection.close()
+    }
+    try {
+      if (stop.signal.aborted) throw new LibvirtUnavailable('the connection to libvirt was closed')
+      const stream = await connection.openStream(name, args, { ...handlers, end })
+      return {
+        ...stream,
+        abort() {
+          stream.abort()
+          connection.close()
+        },
+      }
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
   return {
+    openStream,
     async call(name, args, options = {}) {
       const deadline_ms = options.deadline_ms ?? CALL_DEADLINE_MS
       return (await connection()).call(name, args, { deadline_ms })
@@ -103,6 +147,7 @@ export function createLibvirt({ uri, log, listener, clock = systemClock }: Libvi
     close() {
       stop.abort()
       current?.close()
+      for (const connection of own) connection.close()
     },
   }
 }

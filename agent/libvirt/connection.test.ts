@@ -65,6 +65,59 @@ describe('a connection to libvirt', () => {
     expect(await Promise.all(answers)).toEqual(answers.map((_, index) => ({ type: `${index}` })))
   })
 
+  describe('a stream', () => {
+    const CONSOLE = 201
+    const chunk = (serial: number, status: number, payload: Uint8Array): Uint8Array =>
+      encodeFrame({ program: PROGRAM, version: 1, procedure: CONSOLE, type: FrameType.stream, serial, status, payload })
+
+    /** Opens one, with what is heard of it. */
+    async function openStream() {
+      let serial = 0
+      await connect((call) => {
+        serial = call.serial
+        call.answer({})
+        // Right behind the answer, as a busy console has it.
+        daemon.send(chunk(serial, 2, Buffer.from('boot')))
+      })
+      const heard: (string | null)[] = []
+      const stream = await connection.openStream(
+        'domainOpenConsole',
+        { dom: domain, devName: null, flags: 0 },
+        {
+          data: (bytes) => heard.push(Buffer.from(bytes).toString()),
+          end: (reason) => heard.push(reason && reason.message),
+        },
+      )
+      await eventually(async () => expect(heard).toEqual(['boot']))
+      return { stream, heard, serial }
+    }
+
+    test('carries bytes from the first on, until its end', async () => {
+      const { heard, serial } = await openStream()
+      daemon.send(chunk(serial, 2, Buffer.from('more')))
+      daemon.send(chunk(serial, 0, new Uint8Array()))
+      daemon.send(chunk(serial, 2, Buffer.from('after the end')))
+      await eventually(async () => expect(heard).toEqual(['boot', 'more', null]))
+      expect(closed).toEqual([])
+    })
+
+    test('ends with the connection, and says why', async () => {
+      const { heard } = await openStream()
+      daemon.hangUp()
+      await eventually(async () => expect(heard).toEqual(['boot', 'libvirt closed the connection']))
+    })
+
+    test('that was aborted here is heard of no more', async () => {
+      const { stream, heard, serial } = await openStream()
+      stream.abort()
+      daemon.send(chunk(serial, 2, Buffer.from('late')))
+      daemon.send(chunk(serial, 0, new Uint8Array()))
+      connection.close()
+      await eventually(async () => expect(closed).toHaveLength(1))
+      expect(heard).toEqual(['boot'])
+    })
+  })
+
   test('takes no more calls than may wait', async () => {
     await connect(() => {})
     const calls = Array.from({ length: MAX_IN_FLIGHT + MAX_WAITING }, () => connection.call('connectGetType', {}))

@@ -26,6 +26,8 @@ export const MAX_IN_FLIGHT = 4
 export const MAX_WAITING = 1024
 /** Frames that a daemon which does not read leaves here, answers to its keep-alives among them. */
 const MAX_UNSENT = 64
+/** Well below what libvirt takes in one frame of a stream. */
+const MAX_STREAM_BYTES = 64 * 1024
 const CONNECT_DEADLINE_MS = 5_000
 export const CALL_DEADLINE_MS = 30_000
 /** While an answer is owed, the daemon is asked this often whether it lives; two misses in a row and it is dead. */
@@ -35,7 +37,28 @@ const KEEPALIVE_MISSES = 2
 export interface Connection {
   /** @throws {LibvirtError} libvirt's answer. @throws {LibvirtUnavailable} no answer in time. */
   call<P extends ProcedureName>(name: P, args: Args<P>, options?: { deadline_ms?: number }): Promise<Result<P>>
+  /**
+   * Calls a procedure that answers with a stream of bytes both ways.
+   * @throws as `call`; what ends the stream afterwards is told to its handlers.
+   */
+  openStream<P extends ProcedureName>(name: P, args: Args<P>, handlers: StreamHandlers): Promise<Stream>
   close(): void
+}
+
+/** Bytes both ways. */
+export interface Stream {
+  write(bytes: Uint8Array): void
+  /** Reads nothing more from the daemon, on the whole connection: a stream that may be paused needs its own. */
+  pause(): void
+  resume(): void
+  /** The other side is told, and hears of no end itself. */
+  abort(): void
+}
+
+export interface StreamHandlers {
+  data(bytes: Uint8Array): void
+  /** Called once, with the reason where it was no ordinary end. Not after `abort`. */
+  end(reason: Error | null): void
 }
 
 export interface ConnectionHandlers {
@@ -50,6 +73,8 @@ interface Call {
   readonly frame: Frame
   /** Its caller has given it up; the daemon is still at it. */
   late: boolean
+  /** Of a call that opens one. */
+  readonly stream: StreamHandlers | null
   settle(outcome: { value: unknown } | { error: Error }): void
 }
 
@@ -82,6 +107,8 @@ export async function openConnection(
 
 async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms: number): Promise<Connection> {
   const inFlight = new Map<number, Call>()
+  /** By the serial of the call that opened each. */
+  const streams = new Map<number, StreamHandlers>()
   const waiting: Call[] = []
   let serial = 0
   let ended: Error | undefined
@@ -114,6 +141,8 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
     for (const call of [...inFlight.values(), ...waiting]) call.settle({ error: reason })
     inFlight.clear()
     waiting.length = 0
+    for (const stream of streams.values()) stream.end(reason)
+    streams.clear()
     handlers.closed(reason)
   }
 
@@ -156,6 +185,7 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
     }
     if (frame.type === FrameType.reply) receiveReply(frame)
     else if (frame.type === FrameType.message) receiveEvent(frame)
+    else if (frame.type === FrameType.stream) receiveStream(frame)
     else throw new XdrError(`a frame of type ${frame.type}`)
   }
 
@@ -167,8 +197,19 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
         ? { error: new LibvirtError(call.name, decode(RemoteError, frame.payload)) }
         : { value: decode(procedures[call.name].result as Codec<unknown>, frame.payload) }
     inFlight.delete(frame.serial)
+    // Before the caller hears of it: the first bytes may be right behind.
+    if (call.stream && 'value' in outcome) streams.set(frame.serial, call.stream)
     call.settle(outcome)
     sendWaiting()
+  }
+
+  /** One that nobody listens to any more was aborted on our side while this was on its way. */
+  function receiveStream({ serial, status, payload }: Frame): void {
+    const stream = streams.get(serial)
+    if (!stream) return
+    if (status === FrameStatus.continue && payload.length > 0) return stream.data(payload)
+    streams.delete(serial)
+    stream.end(status === FrameStatus.error ? new LibvirtError('stream', decode(RemoteError, payload)) : null)
   }
 
   function receiveEvent(frame: Frame): void {
@@ -193,7 +234,41 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   }
 
   function call<P extends ProcedureName>(name: P, args: Args<P>, options: { deadline_ms?: number } = {}) {
-    return new Promise<Result<P>>((resolve, reject) => {
+    return request(name, args, options, null).then(({ result }) => result)
+  }
+
+  async function openStream<P extends ProcedureName>(
+    name: P,
+    args: Args<P>,
+    stream: StreamHandlers,
+  ): Promise<Stream> {
+    const { serial: opened } = await request(name, args, {}, stream)
+    const frame = (status: number, payload: Uint8Array): Frame => ({
+      ...remoteCall(procedures[name].number, opened, payload),
+      type: FrameType.stream,
+      status,
+    })
+    return {
+      write(bytes) {
+        for (let at = 0; at < bytes.length; at += MAX_STREAM_BYTES) {
+          send(frame(FrameStatus.continue, bytes.subarray(at, at + MAX_STREAM_BYTES)))
+        }
+      },
+      pause: () => socket?.pause(),
+      resume: () => socket?.resume(),
+      abort() {
+        if (streams.delete(opened)) send(frame(FrameStatus.error, new Uint8Array()))
+      },
+    }
+  }
+
+  function request<P extends ProcedureName>(
+    name: P,
+    args: Args<P>,
+    options: { deadline_ms?: number },
+    stream: StreamHandlers | null,
+  ) {
+    return new Promise<{ result: Result<P>; serial: number }>((resolve, reject) => {
       if (ended) return reject(ended)
       if (waiting.length >= MAX_WAITING) return reject(new LibvirtUnavailable(`${MAX_WAITING} calls wait for libvirt`))
       const payload = encode(procedures[name].args as Codec<unknown>, args)
@@ -205,14 +280,16 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
         if (place >= 0) waiting.splice(place, 1)
         else giveUp(pending)
       }, deadline_ms)
+      const own = serial
       const pending: Call = {
         name,
-        frame: remoteCall(procedures[name].number, serial, payload),
+        frame: remoteCall(procedures[name].number, own, payload),
         late: false,
+        stream,
         settle(outcome) {
           clearTimeout(timer)
           if ('error' in outcome) reject(outcome.error)
-          else resolve(outcome.value as Result<P>)
+          else resolve({ result: outcome.value as Result<P>, serial: own })
         },
       }
       waiting.push(pending)
@@ -223,7 +300,7 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   socket = await connect(path, socketHandlers)
   if (ended) throw ended
   keepalive = setInterval(checkLife, keepalive_ms)
-  return { call, close: () => end(new LibvirtUnavailable('the connection to libvirt was closed')) }
+  return { call, openStream, close: () => end(new LibvirtUnavailable('the connection to libvirt was closed')) }
 }
 
 async function connect(path: string, socket: Bun.SocketHandler<undefined>): Promise<Socket> {

@@ -33,3 +33,5 @@ export const AFFECT_CONFIG = 2
 export const BLOCK_COPY_SHALLOW = 1
 export const BLOCK_COPY_REUSE_EXT = 2
 export const BLOCK_COPY_TRANSIENT_JOB = 4
+/** Whoever has the console now loses it. */
+export const CONSOLE_FORCE = 1

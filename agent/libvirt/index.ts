@@ -1,4 +1,5 @@
 export { createLibvirt, type Libvirt, type LibvirtListener, type LibvirtOptions } from './client.ts'
+export type { Stream, StreamHandlers } from './connection.ts'
 export * from './constants.ts'
 export { isLibvirtError, LibvirtError, type LibvirtErrorCode, LibvirtUnavailable } from './errors.ts'
 export type { Domain, LibvirtEvent } from './protocol.ts'

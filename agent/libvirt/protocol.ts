@@ -160,6 +160,8 @@ export const procedures = {
   ),
   domainBlockJobAbort: procedure(237, ofDisk, nothing),
   domainGetState: procedure(212, ofDomainWithFlags, struct({ state: int, reason: int })),
+  /** Answers with a stream. A null device is the first console. */
+  domainOpenConsole: procedure(201, struct({ dom: Domain, devName: optional(text), flags: uint }), nothing),
   domainGetMetadata: procedure(
     265,
     struct({ dom: Domain, type: int, uri: optional(text), flags: uint }),

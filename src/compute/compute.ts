@@ -6,6 +6,7 @@ import type { Bus } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { type Aggregates, createAggregates } from './aggregates/aggregates.ts'
 import { createZones } from './aggregates/zones.ts'
+import { type Consoles, createConsoles } from './consoles/consoles.ts'
 import { createFlavors, type Flavors } from './flavors/flavors.ts'
 import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
@@ -34,6 +35,8 @@ export interface ComputeOptions {
   readonly default_availability_zone: string
   readonly default_schedule_zone: string | null
   readonly internal_service_availability_zone: string
+  /** `[consoleauth] token_ttl`. */
+  readonly console_token_ttl_s: number
 }
 
 /** What people do with the cloud's compute part; each field is one noun. No HTTP here. */
@@ -41,6 +44,7 @@ export interface Compute {
   readonly flavors: Flavors
   readonly keypairs: Keypairs
   readonly servers: Servers
+  readonly consoles: Consoles
   readonly serverGroups: ServerGroups
   readonly hosts: Hosts
   readonly aggregates: Aggregates
@@ -81,6 +85,7 @@ export function createCompute(options: ComputeOptions): Compute {
     proxies: options.proxies,
     usage: createUsage(cells),
     serverGroups: createServerGroups({ db: cells.global, quotas }),
+    consoles: createConsoles({ cells, hostCalls: options.hostCalls, token_ttl_s: options.console_token_ttl_s }),
     servers: createServerUseCases({
       cells,
       quotas,

@@ -8,6 +8,7 @@ export {
 } from '../cells/index.ts'
 export type { Aggregate } from './aggregates/aggregates.store.ts'
 export { type Compute, type ComputeOptions, createCompute } from './compute.ts'
+export type { ConsoleAddress, Consoles } from './consoles/consoles.ts'
 export type { FlavorList } from './flavors/flavors.ts'
 export type { FlavorRow, FlavorSortColumn } from './flavors/flavors.store.ts'
 export type { HostStatus, HypervisorState, ServiceState, ZoneState } from './hosts/hosts.ts'

@@ -1,4 +1,5 @@
 import { type Static, Type as T } from '@sinclair/typebox'
+import { ConsoleKind } from './console.ts'
 import { message } from './contract.ts'
 import { Diagnostics } from './diagnostics.ts'
 import { ImageSource, ImageTarget, Instance, PowerState, Uuid, Vif } from './instance.ts'
@@ -129,6 +130,15 @@ export const AgentQuery = T.Union([
   T.Object({ query: T.Literal('diagnostics'), server_id: Uuid }),
   /** The guest's own disks, for the host that is to take it over. */
   T.Object({ query: T.Literal('disks'), server_id: Uuid }),
+  T.Object({ query: T.Literal('console_address'), server_id: Uuid, kind: ConsoleKind }),
+  /** Has the console brought to `url`; answered when it is there. See `CONSOLE_TICKET_HEADER`. */
+  T.Object({
+    query: T.Literal('console_connect'),
+    server_id: Uuid,
+    kind: ConsoleKind,
+    url: T.String({ maxLength: 2048, pattern: '^wss?://' }),
+    ticket: T.String({ maxLength: 255 }),
+  }),
 ])
 export type AgentQuery = Static<typeof AgentQuery>
 export type QueryName = AgentQuery['query']
@@ -153,6 +163,15 @@ export const queryAnswers = {
   console_output: message('agent.console-output', 1, T.Object({ output: T.String({ maxLength: 1_048_576 }) })),
   uptime: message('agent.uptime', 1, T.Object({ uptime: T.String({ maxLength: 255 }) })),
   diagnostics: message('agent.diagnostics', 1, Diagnostics),
+  console_address: message(
+    'agent.console-address',
+    1,
+    T.Object({
+      host: T.String({ maxLength: 255 }),
+      port: T.Union([T.Integer({ minimum: 1, maximum: 65_535 }), T.Null()]),
+    }),
+  ),
+  console_connect: message('agent.console-connected', 1, T.Object({})),
   disks: message('agent.disks', 1, T.Object({ disks: T.Array(DiskFile, { maxItems: 32 }) })),
 } as const
 export type QueryAnswer<N extends QueryName> = Static<(typeof queryAnswers)[N]['schema']>

@@ -1,5 +1,6 @@
 export * from './agent.ts'
 export * from './conductor.ts'
+export * from './console.ts'
 export { ContractError, message, type Message } from './contract.ts'
 export * from './diagnostics.ts'
 export * from './host-events.ts'

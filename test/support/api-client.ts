@@ -15,6 +15,8 @@ export interface ApiClient {
     path: string,
     options?: { body?: unknown; headers?: Record<string, string> },
   ): Promise<Response>
+  /** Makes an image that is active. @returns its id. */
+  upload(name: string, disk_format: 'raw' | 'qcow2', bytes: Uint8Array): Promise<string>
   /** A small raw image that is active, and a flavor. */
   prepare(): Promise<{ image: string; flavor: string }>
   /** Asks for a server. @returns its id. */
@@ -69,19 +71,24 @@ export function clientAt(url: string, token: string): ApiClient {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
     return (text ? JSON.parse(text) : null) as T
   }
+  async function upload(name: string, disk_format: 'raw' | 'qcow2', bytes: Uint8Array): Promise<string> {
+    const image = { name, disk_format, container_format: 'bare' }
+    const { id } = await call<{ id: string }>('POST', '/image/v2/images', image)
+    await call('PUT', `/image/v2/images/${id}/file`, bytes)
+    return id
+  }
   return {
     token,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),
     delete: (path) => call('DELETE', path),
     request,
+    upload,
     async prepare() {
-      const fields = { name: 'small', disk_format: 'raw', container_format: 'bare' }
-      const image = await call<{ id: string }>('POST', '/image/v2/images', fields)
-      await call('PUT', `/image/v2/images/${image.id}/file`, new Uint8Array(4096))
-      const flavor = { name: `small-${image.id.slice(0, 8)}`, vcpus: 1, ram: 64, disk: 1 }
+      const image = await upload('small', 'raw', new Uint8Array(4096))
+      const flavor = { name: `small-${image.slice(0, 8)}`, vcpus: 1, ram: 64, disk: 1 }
       const made = await call<{ flavor: { id: string } }>('POST', '/compute/v2.1/flavors', { flavor })
-      return { image: image.id, flavor: made.flavor.id }
+      return { image, flavor: made.flavor.id }
     },
     async create(name, imageRef, flavorRef) {
       const server = { name, imageRef, flavorRef }

@@ -90,6 +90,12 @@ export const SECURITY_GROUP: SecurityGroup = {
 /** What each host answers to the question for it. */
 export const UPTIME = ' 08:32:11 up 93 days, 18:25, 12 users,  load average: 0.20, 0.12, 0.14'
 
+/** How the API is set up. */
+export const FACE_SETTINGS = {
+  config: { max_limit: 1000, enable_instance_password: true },
+  consoleUrl: (kind: string, token: string, origin: string): string => `${origin}/${kind}?token=${token}`,
+}
+
 /** Options of `[quota]` that are no resource: no answer may show them. */
 const UNCOUNTED = { injected_files: 5, recheck_quota: true }
 
@@ -125,6 +131,7 @@ export interface ComputeApi {
 /** What a host says of its guests: consoles as a test has written them. */
 function answerOf(asked: AgentQuery, consoles: ReadonlyMap<string, string>): unknown {
   if (asked.query === 'uptime') return { uptime: UPTIME }
+  if (asked.query === 'console_address') return { host: '127.0.0.1', port: asked.kind === 'vnc' ? 5900 : null }
   if (asked.query !== 'console_output') throw new Error(`no answer to ${asked.query} here`)
   const all = (consoles.get(asked.server_id) ?? '').split('\n')
   return { output: (asked.lines === null ? all : all.slice(-asked.lines)).join('\n') }
@@ -188,13 +195,14 @@ export async function startComputeApi(
     service_down_time_s: 60,
     default_availability_zone: 'nova',
     internal_service_availability_zone: 'internal',
+    console_token_ttl_s: 600,
   })
   await compute.flavors.bootstrap()
   const face = computeFace({
     compute,
     policy,
     authenticate: personOf,
-    config: { max_limit: 1000, enable_instance_password: true },
+    ...FACE_SETTINGS,
   })
   const server = await serve({
     faces: [face],

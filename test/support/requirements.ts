@@ -5,7 +5,7 @@ import { findProgram, HYPERVISOR, missingPackages, type Need } from '../../src/s
  * What some tests need of the machine, beside Bun and the dependencies in package.json.
  * - libvirt: root, libvirt, QEMU and the right to make namespaces (test/lab)
  * - network: root, the right to make namespaces, nftables and dnsmasq (test/lab/network-lab.ts)
- * - qemu-img, redis, openstack: these programs
+ * - qemu-img, redis, openstack, chromium: these programs
  * - config-drive: what makes such drives and looks into them
  */
 export type Requirement = keyof typeof REQUIREMENTS
@@ -40,6 +40,7 @@ export const REQUIREMENTS = {
     ],
   },
   redis: { needs: [{ programs: ['redis-server'], packages: ['redis-server'] }] },
+  chromium: { needs: [{ programs: ['chromium'], packages: ['chromium'] }] },
   openstack: { needs: [{ programs: ['openstack'], packages: ['python3-openstackclient'] }] },
 } satisfies Record<string, Definition>
 

@@ -2,6 +2,7 @@ import type { PowerState } from '../../../src/contracts/index.ts'
 import type { Driver, HostInventory } from '../driver.ts'
 import { uptimeText } from '../uptime.ts'
 import { consoleLog, lastLines } from './console.ts'
+import { fakeConsoleVerbs } from './console-verbs.ts'
 import { fakeGuestVerbs } from './guest-verbs.ts'
 import { createFakeHost, type FakeDriverOptions, started, stopped } from './host.ts'
 import { fakeMovingVerbs } from './moving-verbs.ts'
@@ -19,6 +20,7 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
   return {
     ...fakeGuestVerbs(host),
     ...fakeMovingVerbs(host),
+    ...fakeConsoleVerbs(host),
     name: 'fake',
     open: async () => host.open(),
     close: async () => host.close(),

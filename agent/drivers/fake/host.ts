@@ -32,7 +32,13 @@ export type FakeHost = ReturnType<typeof createFakeHost>
 export function createFakeHost(options: FakeDriverOptions) {
   const { host, fault, delays_ms, shared_storage = false, clock = systemClock } = options
   let guests: FakeGuests | undefined
-  let tell: (guest: GuestState) => void = () => {}
+  let report: (guest: GuestState) => void = () => {}
+  const watchers = new Set<(guest: GuestState) => void>()
+
+  function tell(guest: GuestState): void {
+    report(guest)
+    for (const watcher of watchers) watcher(guest)
+  }
 
   const opened = (): FakeGuests => {
     if (!guests) throw new DriverError('The hypervisor is not available.', { kind: 'unavailable' })
@@ -86,7 +92,16 @@ export function createFakeHost(options: FakeDriverOptions) {
       signal?.throwIfAborted()
     },
 
-    onPower: (callback: (guest: GuestState) => void): void => void (tell = callback),
+    onPower: (callback: (guest: GuestState) => void): void => void (report = callback),
+
+    /** Tells of one guest until what it returns is called. */
+    watch(serverId: string, callback: (guest: GuestState) => void): () => void {
+      const watcher = (guest: GuestState): void => {
+        if (guest.server_id === serverId) callback(guest)
+      }
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
   }
 }
 

@@ -10,6 +10,7 @@ import { lackingVerbs } from '../lacking.ts'
 import { machineUptime } from '../uptime.ts'
 import { cacheKeeper } from './cache-keeper.ts'
 import type { DomainHost } from './domain-xml.ts'
+import { consoleAddress, openConsole } from './console.ts'
 import { asDriverErrors } from './failure.ts'
 import { diskCacheMode, guestFiles, removeInterrupted } from './guest-files.ts'
 import { guestVerbs } from './guest-verbs.ts'
@@ -141,6 +142,16 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
         await guests.get(serverId)
         return guestFiles(instances_path, serverId).console(lines)
       }),
+
+    consoleAddress: (serverId, kind) =>
+      asDriverErrors('The console of the guest could not be found.', async () =>
+        consoleAddress(libvirt, await guests.get(serverId), kind),
+      ),
+
+    openConsole: (serverId, kind, events) =>
+      asDriverErrors('The console of the guest could not be opened.', async () =>
+        openConsole(libvirt, await guests.get(serverId), kind, events),
+      ),
 
     onPower: (callback) => guests.onPower(callback),
   }

@@ -155,3 +155,10 @@ export function FlavorSortKey({ rxtx }: { rxtx: boolean }) {
 /** Until 2.92, which lets `@` and `.` in. */
 export const PlainKeypairName = T.RegExp(/^(?! )[_\- a-zA-Z0-9]+(?<! )$/, { minLength: 1, maxLength: 255 })
 export const KeypairName = T.RegExp(/^(?! )[_\-@. a-zA-Z0-9]+(?<! )$/, { minLength: 1, maxLength: 255 })
+
+const words = (...given: string[]) => T.Union(given.map((word) => T.Literal(word)))
+
+/** Words of Nova for consoles, more than any cloud has consoles; later versions know others too. */
+export const ConsoleProtocol = (...later: string[]) => words('vnc', 'spice', 'serial', 'rdp', ...later)
+export const ConsoleType = (...later: string[]) =>
+  words('novnc', 'xvpvnc', 'spice-html5', 'serial', 'rdp-html5', ...later)

@@ -6,7 +6,7 @@ import type { LimitsSource } from './views/limits.ts'
 import type { ServerGroupSource } from './views/server-groups.ts'
 import type { ServerSource } from './views/servers.ts'
 import type { ServiceSource } from './views/services.ts'
-import { CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
+import { ConsoleProtocol, ConsoleType, CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
 import { ExternalEvents } from './external-event-fields.ts'
 import * as older from './older.ts'
 import { BlockDeviceOf, Hostname, NetworksOf, Personality, ServerSortKey } from './server-fields.ts'
@@ -36,6 +36,7 @@ export const history = [
   ),
   at('2.5', behaviour('filter-by-ip6')),
   at('2.7', behaviour('public-flavor-takes-no-access')),
+  at('2.8', request('remote_console').reshapes({ protocol: ConsoleProtocol(), type: ConsoleType() })),
   at('2.9', view('server', 'server.updated', 'server.rebuilt').gains('locked')),
   at(
     '2.10',
@@ -70,6 +71,7 @@ export const history = [
     '2.28',
     view('hypervisor').reshapes('cpu_info', (info) => JSON.stringify(info)),
   ),
+  at('2.31', behaviour('console-tokens-of-any-type')),
   at(
     '2.32',
     request('server.create').reshapes({
@@ -265,6 +267,13 @@ export const history = [
   ),
   at('2.96', view('server', 'server.updated', 'server.rebuilt').gains('pinned_availability_zone')),
   at('2.98', view('server', 'server.updated', 'server.rebuilt').reshapes('image', older.imageWithoutProperties)),
+  at(
+    '2.99',
+    request('remote_console').reshapes({ type: ConsoleType('webmks') }),
+    view('console_address').gains('tls_port'),
+    request('console_token').gains('tls_port'),
+    request('console_token').closes(),
+  ),
   at('2.100', view('server', 'server.updated', 'server.rebuilt').gains('scheduler_hints')),
   at(
     '2.102',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type ComputeApi, IMAGE, startComputeApi } from '../../../test/support/compute-api.ts'
+import { FACE_SETTINGS, type ComputeApi, IMAGE, startComputeApi } from '../../../test/support/compute-api.ts'
 import { computeResources } from './index.ts'
 import type { ActionRow, RouteRow } from './route.ts'
 import { MAX_VERSION } from './version.ts'
@@ -12,8 +12,7 @@ let rows: (RouteRow | ActionRow)[]
 beforeAll(async () => {
   api = await startComputeApi({ instances: -1, cores: -1, ram: -1, key_pairs: -1 })
   serverId = (await api.addServer()).id
-  const config = { max_limit: 1000, enable_instance_password: true }
-  rows = computeResources({ compute: api.compute, config }).flatMap((resource) => resource.rows)
+  rows = computeResources({ compute: api.compute, ...FACE_SETTINGS }).flatMap((resource) => resource.rows)
 })
 afterAll(() => api.stop())
 

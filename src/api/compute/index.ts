@@ -5,6 +5,7 @@ import type { Policy } from '../../platform/policy/index.ts'
 import { aggregates } from './aggregates.ts'
 import { attachments } from './attachments.ts'
 import { baremetalNodes } from './baremetal-nodes.ts'
+import { consoles, type ConsolesConfig } from './consoles.ts'
 import { extensions } from './extensions.ts'
 import { externalEvents } from './external-events.ts'
 import { faultAnswer } from './faults.ts'
@@ -44,6 +45,7 @@ export interface ComputeFaceOptions {
   /** Who asks. @throws {Problem} unauthorized */
   readonly authenticate: (call: Call) => RequestContext
   readonly policy: Policy
+  readonly consoleUrl: ConsolesConfig['consoleUrl']
   readonly config: {
     /** `[api] max_limit`: entries of one page. */
     readonly max_limit: number
@@ -55,7 +57,9 @@ export interface ComputeFaceOptions {
 }
 
 /** Every row of the API, for all that must agree about it. */
-export function computeResources({ compute, config }: Pick<ComputeFaceOptions, 'compute' | 'config'>): Resource[] {
+export function computeResources(
+  { compute, config, consoleUrl }: Pick<ComputeFaceOptions, 'compute' | 'config' | 'consoleUrl'>,
+): Resource[] {
   const maxLimit = config.max_limit
   const adminPassword = config.enable_instance_password
   const ofServers = [
@@ -67,6 +71,7 @@ export function computeResources({ compute, config }: Pick<ComputeFaceOptions, '
     ...ofServers,
     volumesBoot(ofServers),
     serverParts(compute),
+    consoles(compute, { consoleUrl }),
     attachments(compute),
     scheduling(compute),
     volumeAttachments(compute),

@@ -99,6 +99,8 @@ const RULES: readonly Entry[] = [
   ['os-floating-ips:remove', 'member', 'Take a floating address from a server.'],
   ['os-admin-actions:inject_network_info', 'admin', 'Give a server its network information anew.'],
   ['os-console-output', 'member', "Show a server's console log."],
+  ['os-remote-consoles', 'member', "Open a server's screen or serial line."],
+  ['os-console-auth-tokens', 'admin', 'See which server the token of a console is for.'],
   ['os-lock-server:lock', 'member', 'Lock a server.'],
   ['os-lock-server:unlock', 'member', 'Unlock a server.'],
   ['os-lock-server:unlock:unlock_override', 'admin', 'Unlock a server that somebody else has locked.'],

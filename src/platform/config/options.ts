@@ -268,6 +268,28 @@ export const options = {
   vnc: {
     enabled: boolean({ default: true, help: 'Guests have a VNC display.', aliases: ['vnc_enabled'] }),
     server_listen: text({ default: '127.0.0.1', help: 'Address of the displays.', aliases: ['vncserver_listen'] }),
+    novncproxy_base_url: text({
+      help: 'Page that shows displays, for use behind a proxy; unset is the one of the API that was asked.',
+      aliases: ['novncproxy_base_url'],
+    }),
+  },
+  serial_console: {
+    base_url: text({ help: 'ws://… address of serial lines; unset is the API that was asked.' }),
+  },
+  console: {
+    allowed_origins: list({
+      default: [],
+      help: 'Hosts (name[:port]) of other web pages that may open consoles.',
+      aliases: ['console_allowed_origins'],
+    }),
+  },
+  consoleauth: {
+    token_ttl: integer({
+      default: 600,
+      min: 1,
+      help: 'Seconds in which a console has to be opened after it was asked for.',
+      aliases: ['console_token_ttl'],
+    }),
   },
   glance: {
     endpoint_override: text({ help: 'Image service under which hosts find images; unset is the built-in one.' }),
@@ -312,5 +334,8 @@ export const options = {
     }),
     image_max_bytes: integer({ default: 2 ** 40, min: 1, help: 'Most bytes of one image.' }),
     access_log: boolean({ default: true, help: 'One log line per request.' }),
+    console_relay_url: text({
+      help: 'http://… address of this api process for compute hosts, which bring consoles there; unset: where it listens.',
+    }),
   },
 }

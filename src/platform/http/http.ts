@@ -1,5 +1,6 @@
 import type { Problem, RequestContext } from '../../kernel/index.ts'
 import type { Logger } from '../log/index.ts'
+import type { HttpSocket } from './socket.ts'
 
 /**
  * One HTTP API behind a path prefix, e.g. the compute API at `/compute`. A face owns its fault bodies and headers; the
@@ -11,6 +12,7 @@ export interface Face {
   /** Path prefix without trailing slash: `/compute`, or `` for the root. */
   readonly prefix: string
   readonly routes: readonly HttpRoute[]
+  readonly sockets?: readonly HttpSocket[]
   /** Old clients ask for `/servers.json`: true makes it the same as `/servers`. Names ending so lose it, as in Nova. */
   readonly jsonSuffix?: boolean
   /** Turns any failure, a missing route included, into this API's body. Must not leak internals. */

@@ -4,8 +4,9 @@ import type { Logs } from '../log/index.ts'
 import { accessLine } from './access-log.ts'
 import { responseOf } from './answer.ts'
 import { HttpCall, type Origin } from './call.ts'
-import { type Answer, type Face, MAX_JSON_BODY_BYTES } from './http.ts'
+import { type Answer, type Face, type HttpRoute, MAX_JSON_BODY_BYTES } from './http.ts'
 import { faceOf, missProblem, mount, ownParams } from './routing.ts'
+import { asksForSocket, GOING_AWAY, type HttpSocket, type OpenSockets, SOCKET_LIMITS, upgrade } from './socket.ts'
 
 export interface ServeOptions {
   readonly faces: readonly Face[]
@@ -42,8 +43,11 @@ const IDLE_TIMEOUT_S = 255
  */
 export function serve(options: ServeOptions): Promise<HttpServer> {
   const { faces, accessLog = true } = options
-  const routes = faces.flatMap((face) => face.routes.map((route) => mount(face, route)))
+  const routes = faces.flatMap((face) =>
+    [...face.routes, ...(face.sockets ?? []).map(asRoute)].map((route) => mount(face, route)),
+  )
   const origins = new Map([...faces, nobody].map((face) => [face, originOf(face, options, () => listenUrl)]))
+  const sockets: OpenSockets = new Set()
   let listenUrl = ''
 
   const app = new Elysia({
@@ -53,6 +57,7 @@ export function serve(options: ServeOptions): Promise<HttpServer> {
     handler: { standardHostname: false },
     // Elysia would share the port with whoever else listens on it; a second start should fail instead.
     serve: { reusePort: false, idleTimeout: IDLE_TIMEOUT_S, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+    websocket: SOCKET_LIMITS,
   })
 
   for (const mounted of routes) {
@@ -92,6 +97,20 @@ export function serve(options: ServeOptions): Promise<HttpServer> {
     })
   })
 
+  /** A websocket begins as a `GET`: whether it becomes one is the face's to decide. */
+  function asRoute({ path, accept }: HttpSocket): HttpRoute {
+    return {
+      method: 'GET',
+      path,
+      async handle(call) {
+        if (!asksForSocket(call.request)) throw badRequest('This address is for websockets.')
+        const handlers = await accept(call)
+        if (!upgrade(app.server!, call.request, handlers, sockets)) throw badRequest('The request is not a websocket handshake.')
+        return { status: 101 }
+      },
+    }
+  }
+
   /** Runs a handler and turns whatever it gives or throws into a response. */
   function answer(call: HttpCall, handle: () => Promise<Answer> | Answer): Response | Promise<Response> {
     const started = accessLog ? performance.now() : 0
@@ -111,7 +130,7 @@ export function serve(options: ServeOptions): Promise<HttpServer> {
     }
   }
 
-  return listen(app, options.listen).then((server) => {
+  return listen(app, options.listen, sockets).then((server) => {
     listenUrl = server.url
     return server
   })
@@ -169,7 +188,11 @@ function pathOf({ url }: Request): string {
   return end === -1 ? url.slice(start) : url.slice(start, end)
 }
 
-async function listen(app: Elysia, { host, port }: ServeOptions['listen']): Promise<HttpServer> {
+async function listen(
+  app: Elysia,
+  { host, port }: ServeOptions['listen'],
+  sockets: OpenSockets,
+): Promise<HttpServer> {
   try {
     app.listen({ hostname: host, port })
   } catch (cause) {
@@ -181,6 +204,8 @@ async function listen(app: Elysia, { host, port }: ServeOptions['listen']): Prom
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     port: bound,
     async stop({ deadline_s }) {
+      // They would go on for as long as somebody looks.
+      for (const socket of sockets) socket.close(GOING_AWAY, 'The service is going away.')
       let timer: ReturnType<typeof setTimeout> | undefined
       const deadline = new Promise((resolve) => (timer = setTimeout(resolve, deadline_s * 1000)))
       await Promise.race([server.stop(), deadline])

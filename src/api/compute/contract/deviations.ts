@@ -18,9 +18,6 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
       'os-migrateLive',
       'addFixedIp',
       'removeFixedIp',
-      'os-getVNCConsole',
-      'os-getSPICEConsole',
-      'os-getSerialConsole',
       'addSecurityGroup',
       'removeSecurityGroup',
       'shelve',
@@ -38,7 +35,6 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
     'DELETE /servers/:/os-interface/:',
     'GET /servers/:/diagnostics',
   ],
-  ['not written yet: consoles', 'POST /servers/:/remote-consoles', 'GET /os-console-auth-tokens/:'],
   [
     'not written yet',
     'GET /servers/:/os-server-password',

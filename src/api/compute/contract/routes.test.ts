@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { type ComputeApi, startComputeApi } from '../../../../test/support/compute-api.ts'
+import { FACE_SETTINGS, type ComputeApi, startComputeApi } from '../../../../test/support/compute-api.ts'
 import { computePolicies, computeResources } from '../index.ts'
 import type { ActionRow, RouteRow } from '../route.ts'
 import { MAX_VERSION, MIN_VERSION, type Version, versionText } from '../version.ts'
@@ -15,8 +15,7 @@ let rows: Map<string, Row[]>
 
 beforeAll(async () => {
   api = await startComputeApi()
-  const config = { max_limit: 1000, enable_instance_password: true }
-  const all = computeResources({ compute: api.compute, config }).flatMap((resource) => resource.rows)
+  const all = computeResources({ compute: api.compute, ...FACE_SETTINGS }).flatMap((resource) => resource.rows)
   rows = Map.groupBy(all, nameOf)
 })
 afterAll(() => api.stop())

@@ -1,0 +1,1 @@
+export { relayConsole, type RelayTarget } from './relay.ts'

@@ -1,0 +1,2 @@
+export { consoleFace, type ConsoleFaceOptions } from './face.ts'
+export { consoleUrl, relayUrl } from './urls.ts'
