@@ -1,5 +1,6 @@
 import type { Instance } from '../../../src/contracts/index.ts'
 import type { Domain } from '../../libvirt/index.ts'
+import { keepInstance } from '../../metadata/kept-instance.ts'
 import type { DomainNic } from './domain-devices.ts'
 import { domainXml, type DomainParts } from './domain-xml.ts'
 import { domainParts } from './guest-disks.ts'
@@ -10,6 +11,7 @@ const DEFINE_DEADLINE_MS = 60_000
 
 /** Defines the guest of an instance from its files, in the place of any definition from before. */
 export async function defineGuest(host: Hypervisor, instance: Instance, files: GuestFiles): Promise<Domain> {
+  await keepInstance(files.directory, instance)
   return defineParts(host, instance, files, await domainParts(host, instance, files))
 }
 

@@ -67,7 +67,7 @@ describe.if(has('libvirt', 'qemu-img'))('the libvirt driver on a host', () => {
     expect(await domains()).toEqual([instance.server_id])
     expect(await lab.host.virsh('domname', instance.server_id)).toBe(instance.instance_name)
     const directory = join(lab.host.instancesDir, instance.server_id)
-    expect((await readdir(directory)).sort()).toEqual(['console.log', 'disk', 'disk.info', 'libvirt.xml'])
+    expect((await readdir(directory)).sort()).toEqual(['console.log', 'disk', 'disk.info', 'instance.json', 'libvirt.xml'])
     await driver.destroy(instance.server_id)
     expect(await domains('--all')).toEqual([])
     expect((await readdir(lab.host.instancesDir)).sort()).toEqual(['_base', 'compute_nodes'])
