@@ -45,7 +45,7 @@ export async function claim(
  * @throws a unique violation when the server is in the cell already.
  */
 export async function place(
-  { sql }: CellDb,
+  { sql }: Pick<CellDb, 'sql'>,
   server: Server,
   hostId: number,
   action: NewAction,

@@ -8,6 +8,7 @@ export {
   listActions,
   type NewAction,
 } from './actions.store.ts'
+export { findGroupRule, type GroupRule, leaveGroup, lockGroup, mayJoin, membersOnHosts } from './groups.store.ts'
 export { CELL0, type Cells, createCells, type Located } from './cells.ts'
 export {
   claim,

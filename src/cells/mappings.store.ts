@@ -87,9 +87,9 @@ async function acceptWithin(
   tasks: Fragment,
 ): Promise<boolean> {
   const mappings = servers.map((server) => {
-    const { id: server_id, project_id, user_id, flavor, image_id, availability_zone, created_at } = server
+    const { id: server_id, project_id, user_id, flavor, image_id, availability_zone, created_at, group_id } = server
     const { vcpus, memory_mb } = demand(flavor)
-    return { server_id, project_id, user_id, vcpus, memory_mb, created_at, flavor, image_id, availability_zone }
+    return { server_id, project_id, user_id, vcpus, memory_mb, created_at, flavor, image_id, availability_zone, group_id }
   })
   const written = await sql`
     with taken as (

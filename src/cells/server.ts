@@ -85,6 +85,8 @@ export interface ListedServer {
   readonly scheduler_hints: Readonly<Record<string, unknown>>
   readonly locked_by: 'owner' | 'admin' | null
   readonly locked_reason: string | null
+  /** The server group it is in. */
+  readonly group_id: string | null
   readonly fault: Fault | null
   readonly generation: number
   readonly created_at: Date
@@ -156,6 +158,7 @@ export const LISTED_COLUMNS = [
   'scheduler_hints',
   'locked_by',
   'locked_reason',
+  'group_id',
   'fault',
   'generation',
   'created_at',

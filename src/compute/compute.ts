@@ -76,6 +76,7 @@ export function createCompute(options: ComputeOptions): Compute {
     default_zone: options.default_availability_zone,
     internal_zone: options.internal_service_availability_zone,
   })
+  const serverGroups = createServerGroups({ cells, quotas })
   return {
     flavors: createFlavors({ db: cells.global, projects }),
     keypairs: createKeypairs({ db: cells.global, quotas }),
@@ -84,12 +85,13 @@ export function createCompute(options: ComputeOptions): Compute {
     quotas,
     proxies: options.proxies,
     usage: createUsage(cells),
-    serverGroups: createServerGroups({ db: cells.global, quotas }),
     consoles: createConsoles({ cells, hostCalls: options.hostCalls, token_ttl_s: options.console_token_ttl_s }),
+    serverGroups,
     servers: createServerUseCases({
       cells,
       quotas,
       hosts,
+      serverGroups,
       images: options.images,
       networks: options.networks,
       hostCalls: options.hostCalls,

@@ -292,6 +292,7 @@ export function acceptedServer(overrides: Partial<Server> = {}): Server {
     scheduler_hints: {},
     locked_by: null,
     locked_reason: null,
+    group_id: null,
     fault: null,
     explanation: null,
     generation: 0,

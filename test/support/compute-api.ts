@@ -365,6 +365,7 @@ function runningServer(changes: Partial<Server>): Server {
     scheduler_hints: {},
     locked_by: null,
     locked_reason: null,
+    group_id: null,
     fault: null,
     explanation: null,
     generation: 2,

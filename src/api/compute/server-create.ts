@@ -73,7 +73,7 @@ type Wanted = ServerCreate['server']
 const hintsIn = (body: ServerCreate) => body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}
 
 /** The group that a server shall be in; null for none. */
-export function groupHint(body: ServerCreate): string | null {
+function groupHint(body: ServerCreate): string | null {
   const { group } = hintsIn(body)
   return group === undefined ? null : canonicalUuid(group)
 }
@@ -116,6 +116,7 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     ...destinationOf(req, server),
     hints: hintsOf(req.body),
     asked_hints: hintsIn(req.body),
+    group_id: groupHint(req.body),
     trusted_image_certificates: certificatesOf(req, server),
     hostname: hostnameOf(server, counts.max_count),
     config_drive: server.config_drive === undefined ? false : boolean(server.config_drive),

@@ -4,7 +4,7 @@ import { type ComputeApi, IMAGE, OTHER_PROJECT, type Person, PROJECT, startCompu
 let api: ComputeApi
 
 beforeAll(async () => {
-  api = await startComputeApi({ server_groups: 3 })
+  api = await startComputeApi({ server_groups: 3, server_group_members: 2 })
 })
 afterAll(() => api.stop())
 
@@ -89,14 +89,42 @@ describe('a server group', () => {
     expect((await api.ask('GET', '/os-server-groups?bogus=1', { v: '2.75' })).status).toBe(400)
   })
 
-  test('cannot be used for a server yet, and says so', async () => {
-    const server = { name: 'x', flavorRef: '1', imageRef: IMAGE.id, networks: 'none' }
-    const ask = (group: string) =>
-      api.ask('POST', '/servers', { v: '2.64', body: { server, 'os:scheduler_hints': { group } } })
-    const { body } = await create({ name: 'g', policy: 'affinity' })
-    const { id } = body.server_group
-    expect((await ask(id)).body.badRequest.message).toContain('not supported at placement')
-    expect((await ask(crypto.randomUUID())).body.badRequest.message).toContain('could not be found')
+  const boot = (group: string, more: object = {}, as: Person = 'member') =>
+    api.ask('POST', '/servers', {
+      v: '2.36',
+      as,
+      body: { server: { name: 'x', flavorRef: '1', imageRef: IMAGE.id, ...more }, 'os:scheduler_hints': { group } },
+    })
+
+  test('has the servers that were asked for with its id, until they are gone or it is', async () => {
+    const { id } = (await create({ name: 'g', policy: 'affinity' })).body.server_group
+    const members = async () => (await list()).find((group: any) => group.id === id).members
+    const made = [await boot(id), await boot(id)].map(({ body }) => body.server.id)
+    expect(await members()).toEqual(made)
+    const groupsOf = async (server: string) =>
+      (await api.ask('GET', `/servers/${server}`, { v: '2.71' })).body.server.server_groups
+    expect(await groupsOf(made[0])).toEqual([id])
+    expect((await api.ask('DELETE', `/servers/${made[0]}`)).status).toBe(204)
+    expect(await members()).toEqual([made[1]])
+    await remove(id)
+    expect((await api.ask('GET', `/servers/${made[1]}`)).status).toBe(200)
+  })
+
+  test('takes no more servers than the quota has for a group', async () => {
+    const { id } = (await create({ name: 'g', policy: 'anti-affinity' })).body.server_group
+    expect((await boot(id, { min_count: 3 })).status).toBe(403)
+    expect((await boot(id, { min_count: 2 })).status).toBe(202)
+    const { status, body } = await boot(id)
+    expect([status, body.forbidden.message]).toEqual([403, 'Quota exceeded, too many servers in group'])
+    await remove(id)
+  })
+
+  test('of another project, or none at all, takes no server', async () => {
+    const { id } = (await create({ name: 'g', policy: 'affinity' })).body.server_group
+    for (const [group, as] of [[id, 'stranger'], [crypto.randomUUID(), 'member']] as const) {
+      const { status, body } = await boot(group, {}, as)
+      expect([status, body.badRequest?.message]).toEqual([400, `Instance group ${group} could not be found.`])
+    }
     await remove(id)
   })
 })

@@ -5,7 +5,7 @@ import { boolean, Description, Fqdn, Int, integer, Ipv4, Ipv6, Name } from './fi
 import { paged } from './paging.ts'
 import { newPassword } from './password.ts'
 import { action, type Asked, bodyShape, Reply, type Req, resource, route } from './route.ts'
-import { createRequest, groupHint, ServerCreate } from './server-create.ts'
+import { createRequest, ServerCreate } from './server-create.ts'
 import { listRequest } from './server-list.ts'
 import { ServerQuery } from './server-query.ts'
 import {
@@ -151,8 +151,6 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       ok: 202,
       async handle(req) {
         const { adminPass, return_reservation_id } = req.body.server
-        const group = groupHint(req.body)
-        if (group !== null) await compute.serverGroups.refuseMember(req.ctx, group)
         const [server] = await servers.create(req.ctx, createRequest(req))
         if (return_reservation_id !== undefined && boolean(return_reservation_id)) {
           return { reservation_id: server!.reservation_id }

@@ -1,4 +1,4 @@
-import type { GlobalDb, GlobalSql } from '../../platform/db/index.ts'
+import type { Fragment, GlobalDb, GlobalSql } from '../../platform/db/index.ts'
 
 export type GroupPolicy = 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
 
@@ -10,7 +10,14 @@ export interface ServerGroup {
   readonly policy: GroupPolicy
   readonly max_server_per_host: number | null
   readonly created_at: Date
+  /** Ids of its servers, in the order in which they were asked for. */
+  readonly members: readonly string[]
 }
+
+const withMembers = (sql: GlobalSql): Fragment => sql`
+  server_groups.*, array(
+    select server_id from server_mappings where group_id = server_groups.id order by created_at, server_id
+  ) as members`
 
 /**
  * Adds a group unless the project or its user has as many as they may already (-1: any number). Requests of one project
@@ -19,7 +26,7 @@ export interface ServerGroup {
  */
 export async function insertGroup(
   db: GlobalDb,
-  group: Omit<ServerGroup, 'created_at'>,
+  group: Omit<ServerGroup, 'created_at' | 'members'>,
   limits: { readonly project: number; readonly user: number },
 ): Promise<ServerGroup | null> {
   const { id, project_id, user_id, name, policy, max_server_per_host } = group
@@ -33,13 +40,13 @@ export async function insertGroup(
         from server_groups where project_id = ${project_id}
       ) counted
       where (${limits.project} < 0 or of_project < ${limits.project}) and (${limits.user} < 0 or of_user < ${limits.user})
-      returning *`
+      returning *, array[]::uuid[] as members`
     return row ?? null
   })
 }
 
 export async function findGroup(sql: GlobalSql, id: string): Promise<ServerGroup | null> {
-  const [row] = await sql<ServerGroup[]>`select * from server_groups where id = ${id}`
+  const [row] = await sql<ServerGroup[]>`select ${withMembers(sql)} from server_groups where id = ${id}`
   return row ?? null
 }
 
@@ -49,7 +56,7 @@ export async function listGroups(
   { projectId, limit, offset }: { projectId: string | null; limit: number; offset: number },
 ): Promise<ServerGroup[]> {
   return sql`
-    select * from server_groups where ${projectId}::text is null or project_id = ${projectId}
+    select ${withMembers(sql)} from server_groups where ${projectId}::text is null or project_id = ${projectId}
     order by number limit ${limit} offset ${offset}`
 }
 
@@ -63,6 +70,12 @@ export async function countGroups(sql: GlobalSql, projectId: string, userId: str
 
 /** @returns false when there was none. */
 export async function deleteGroup(sql: GlobalSql, id: string): Promise<boolean> {
-  const { count } = await sql`delete from server_groups where id = ${id}`
-  return count > 0
+  const [gone] = await sql`
+    with gone as (
+      delete from server_groups where id = ${id} returning id
+    ), left_behind as (
+      update server_mappings set group_id = null where group_id in (select id from gone)
+    )
+    select id from gone`
+  return gone !== undefined
 }

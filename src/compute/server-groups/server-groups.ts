@@ -1,5 +1,5 @@
 import { badRequest, isUuid, newId, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
-import type { GlobalDb } from '../../platform/db/index.ts'
+import { type Cells, leaveGroup } from '../../cells/index.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import { deleteGroup, findGroup, type GroupPolicy, insertGroup, listGroups, type ServerGroup } from './server-groups.store.ts'
 
@@ -12,7 +12,9 @@ export interface NewServerGroup {
 export type ServerGroups = ReturnType<typeof createServerGroups>
 
 /** Groups of a project's servers with a policy on which hosts these may share. */
-export function createServerGroups({ db, quotas }: { readonly db: GlobalDb; readonly quotas: Quotas }) {
+export function createServerGroups({ cells, quotas }: { readonly cells: Cells; readonly quotas: Quotas }) {
+  const db = cells.global
+
   async function visible(ctx: RequestContext, id: string): Promise<ServerGroup | null> {
     const group = isUuid(id) ? await findGroup(db.sql, id) : null
     return group && (ctx.isAdmin || group.project_id === ctx.projectId) ? group : null
@@ -45,18 +47,25 @@ export function createServerGroups({ db, quotas }: { readonly db: GlobalDb; read
       return group
     },
 
+    /** Its servers stay where they are, in no group. */
     async delete(id: string): Promise<void> {
       if (!(await deleteGroup(db.sql, id))) throw missing(id)
+      // A cell that is away keeps the name of a group that is no more, which binds nobody.
+      await cells.gather(async (cell) => (await leaveGroup(cell, id), []))
     },
 
     /**
-     * Whether a server may be made in a group: the schedulers know no groups, and a policy that is not kept is worse
-     * than a refusal.
-     * @throws {Problem} bad_request, always, and says why.
+     * Whether so many servers more may be made in the group that a hint names; null names none.
+     * @throws {Problem} bad_request for a group that there is not, over_quota for too many members
      */
-    async refuseMember(ctx: RequestContext, id: string): Promise<never> {
-      if (!(await visible(ctx, id))) throw badRequest(`Instance group ${id} could not be found.`)
-      throw badRequest(`Servers cannot be created in server group ${id}: its policy is not supported at placement.`)
+    async checkRoom(ctx: RequestContext, id: string | null, servers: number): Promise<void> {
+      if (id === null) return
+      const group = await visible(ctx, id)
+      if (!group) throw badRequest(`Instance group ${id} could not be found.`)
+      const { server_group_members: limit } = await quotas.limitsOf(ctx.projectId, ctx.userId)
+      if (limit >= 0 && group.members.length + servers > limit) {
+        throw new Problem('over_quota', 'Quota exceeded, too many servers in group')
+      }
     },
   }
 }

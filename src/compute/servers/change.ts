@@ -12,6 +12,7 @@ import { type Clock, conflict, isUuid, notFound, type Problem, type RequestConte
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import type { Hosts } from '../hosts/hosts.ts'
 import type { ImageLookup, NetworkCheck, Scheduling } from '../ports.ts'
+import type { ServerGroups } from '../server-groups/server-groups.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import { assertAllowed, type Transition } from './transitions.ts'
 
@@ -19,6 +20,7 @@ export interface ServerPorts {
   readonly cells: Cells
   readonly quotas: Quotas
   readonly hosts: Hosts
+  readonly serverGroups: ServerGroups
   readonly images: ImageLookup
   readonly networks: NetworkCheck
   readonly hostCalls: HostCalls

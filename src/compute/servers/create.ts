@@ -32,6 +32,8 @@ export interface CreateServers {
   readonly hints: SchedulerHints
   /** All that was hinted at, to be shown again. */
   readonly asked_hints: Readonly<Record<string, unknown>>
+  /** The server group to be in, from the hint `group`. */
+  readonly group_id: string | null
   readonly trusted_image_certificates: readonly string[] | null
   readonly hostname: string | null
   readonly config_drive: boolean
@@ -70,6 +72,7 @@ export async function createServers(
     ports.quotas.boundsOf(ctx.projectId, ctx.userId),
     ports.networks.validateRequests(ctx, request.networks, request.security_groups),
     checkPlace(ports, request),
+    ports.serverGroups.checkRoom(ctx, request.group_id, request.min_count),
   ])
   checkFits(flavor, image, request)
   const { metadata_items } = bounds.user ?? bounds.project
@@ -156,21 +159,22 @@ export async function publicKeyFor(ports: Pick<ServerPorts, 'cells'>, ctx: Reque
 }
 
 export async function checkPlace(ports: ServerPorts, request: CreateServers): Promise<void> {
-  const { availability_zone, requested_node } = request
+  const { availability_zone } = request
   const host = request.force_host ?? request.requested_host
+  const node = request.force_node ?? request.requested_node
   if (availability_zone !== null) {
     const zones = await ports.hosts.zones({ internal: false })
     if (!zones.some((zone) => zone.name === availability_zone && zone.available)) {
       throw badRequest('The requested availability zone is not available')
     }
   }
-  if (host === null && requested_node === null) return
+  if (host === null && node === null) return
   const hypervisors = await ports.hosts.hypervisors()
   if (host !== null && !hypervisors.some((state) => state.host.host === host)) {
     throw badRequest(`Compute host ${host} could not be found.`)
   }
-  if (requested_node !== null && !hypervisors.some((state) => state.host.node === requested_node)) {
-    throw badRequest(`Compute host ${requested_node} could not be found.`)
+  if (node !== null && !hypervisors.some((state) => state.host.node === node)) {
+    throw badRequest(`Compute host ${node} could not be found.`)
   }
 }
 
@@ -262,6 +266,7 @@ function serversOf(ctx: RequestContext, request: CreateServers, made: Ingredient
       scheduler_hints: request.asked_hints,
       locked_by: null,
       locked_reason: null,
+      group_id: request.group_id,
       fault: null,
       explanation: null,
       generation: 0,

@@ -39,6 +39,7 @@ export async function whatIf(
     flavorFor(ports, ctx, request),
     imageFor(ports, ctx, request.image_id),
     checkPlace(ports, request),
+    ports.serverGroups.checkRoom(ctx, request.group_id, request.max_count),
   ])
   checkFits(flavor, image, request)
   const id = newId()
@@ -55,6 +56,7 @@ export async function whatIf(
     ...(requested_host === null ? {} : { requested_host }),
     ...(requested_node === null ? {} : { requested_node }),
     ...(Object.keys(hints).length === 0 ? {} : { hints }),
+    group_id: request.group_id,
   }
   const { cells, default_schedule_zone } = ports
   const plan = await planRequestFor(wanted, { cells, default_schedule_zone, count: 1, seed: seedOf(id) })

@@ -1,9 +1,12 @@
 import { Type as T } from '@sinclair/typebox'
 import {
   claim,
+  findGroupRule,
   finishAction,
+  lockGroup,
   lockHosts,
   lockServer,
+  mayJoin,
   recordBuilt,
   recordClaim,
   recordPorts,
@@ -104,9 +107,12 @@ async function moveToAlternate(
   // Those before the one that failed had no room when it was chosen.
   const failed = context.input.alternates.findLastIndex(({ host, node }) => host === server.host && node === server.node)
   const untried = context.input.alternates.slice(failed + 1)
+  const rule = server.group_id === null ? null : await findGroupRule(ports.cells.global, server.group_id)
+  if (rule) await lockGroup(tx, rule)
   await lockHosts(tx, server.id, untried.map((candidate) => candidate.host_id))
   const changed = await releaseClaims(tx, server.id, { failedBuild: true })
   for (const candidate of untried) {
+    if (rule && !(await mayJoin(tx, rule, server.id, candidate.host_id))) continue
     const place = await claim(tx, candidate.host_id, server.flavor)
     if (!place) continue
     await recordClaim(tx, server.id, candidate.host_id, server.flavor)

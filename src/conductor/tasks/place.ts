@@ -1,8 +1,12 @@
 import {
   beginAction,
   CELL0,
+  findGroupRule,
   finishAction,
+  type GroupRule,
   insertServer,
+  lockGroup,
+  mayJoin,
   place,
   type Server,
 } from '../../cells/index.ts'
@@ -21,9 +25,12 @@ export interface Owner {
   readonly user_name: string
 }
 
+/** Why a host that was planned did not get the server: things have changed since. */
+export type Refusal = 'no room' | 'group policy'
+
 /**
  * Puts the server on a host: its row, the claim and the task that builds it, in one transaction of the cell.
- * @returns false when the host has no room left by now.
+ * @returns null when it is there
  */
 export async function placeOnHost(
   ports: TaskPorts,
@@ -32,7 +39,7 @@ export async function placeOnHost(
   plan: PlanResult,
   index: number,
   attempts: readonly Attempt[] = [],
-): Promise<boolean> {
+): Promise<Refusal | null> {
   const candidate = plan.candidates[index] as Candidate
   const cell = ports.cells.get(candidate.cell_id)
   const alternates = plan.candidates.slice(index + 1).filter((other) => other.cell_id === candidate.cell_id)
@@ -57,16 +64,36 @@ export async function placeOnHost(
     },
   ])
   try {
-    const hasRoom = await place(cell, placed, candidate.host_id, createAction(server, context), build)
+    const rule = server.group_id === null ? null : await findGroupRule(ports.cells.global, server.group_id)
+    const put = ({ sql }: Pick<CellDb, 'sql'>) =>
+      place({ sql }, placed, candidate.host_id, createAction(server, context), build)
+    const refusal = rule
+      ? await placeInGroup(cell, rule, server.id, candidate.host_id, put)
+      : (await put(cell)) ? null : 'no room'
     // Where there is none, the snapshot behind the plan was out of date for this host.
     ports.hostsChanged(cell.id, [candidate.host_id])
-    if (hasRoom) ports.ring(cell.id, task)
-    return hasRoom
+    if (refusal === null) ports.ring(cell.id, task)
+    return refusal
   } catch (error) {
     // An earlier run of this step has placed it and was cut off before it could say so.
-    if (isUniqueViolation(error)) return true
+    if (isUniqueViolation(error)) return null
     throw error
   }
+}
+
+/** Members of one group are placed one after the other, so that each sees those before it. */
+function placeInGroup(
+  cell: CellDb,
+  rule: GroupRule,
+  serverId: string,
+  hostId: number,
+  put: (db: Pick<CellDb, 'sql'>) => Promise<boolean>,
+): Promise<Refusal | null> {
+  return cell.transaction(async (tx) => {
+    await lockGroup(tx, rule)
+    if (!(await mayJoin(tx, rule, serverId, hostId))) return 'group policy'
+    return (await put({ sql: tx })) ? null : 'no room'
+  })
 }
 
 /** Keeps a server that found no host where its owner can see why, and delete it. */

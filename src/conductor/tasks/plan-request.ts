@@ -1,5 +1,5 @@
-import { type Cells, hostsOfServers } from '../../cells/index.ts'
-import type { Flavor, PlanRequest, SchedulerHints } from '../../contracts/index.ts'
+import { type Cells, findGroupRule, type GroupRule, hostsOfServers, membersOnHosts } from '../../cells/index.ts'
+import type { Flavor, PlanGroup, PlanRequest, SchedulerHints } from '../../contracts/index.ts'
 
 /** What a decision is asked for: a server that is accepted, or one that somebody only wonders about. */
 export interface Wanted {
@@ -15,6 +15,8 @@ export interface Wanted {
   readonly requested_host?: string
   readonly requested_node?: string
   readonly hints?: SchedulerHints
+  /** The server group that it is to be in. */
+  readonly group_id: string | null
 }
 
 export interface PlanRequestParts {
@@ -44,6 +46,7 @@ export async function planRequestFor(
     ...(requested_node === undefined ? {} : { requested_node }),
     ignore_hosts: [],
     ...(await hintsFor(cells, wanted)),
+    ...(await groupFor(cells, wanted)),
     count,
     seed,
   }
@@ -67,6 +70,18 @@ async function hintsFor(
       ...(same_host === undefined ? {} : { same_host: await hostsOf(same_host) }),
     },
   }
+}
+
+/** Where the other members of the group are by now. */
+async function groupFor(cells: Cells, { group_id, server_id }: Wanted): Promise<Pick<PlanRequest, 'group'>> {
+  const rule = group_id === null ? null : await findGroupRule(cells.global, group_id)
+  return rule ? { group: await groupNow(cells, rule, server_id) } : {}
+}
+
+async function groupNow(cells: Cells, rule: GroupRule, serverId: string): Promise<PlanGroup> {
+  const found = await Promise.all(cells.withHosts().map((cell) => membersOnHosts(cell, rule.id, serverId)))
+  const { policy, max_server_per_host } = rule
+  return { policy, max_server_per_host, members: found.flat().map(({ host, servers }) => ({ host, servers })) }
 }
 
 /** The seed of a server's decisions: the same for each look at it, another for each server. */

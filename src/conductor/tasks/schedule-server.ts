@@ -8,7 +8,7 @@ import { step, type TaskContext, type TaskKind } from '../task.ts'
 import { cancelTasks, insertTask, type Saved } from '../tasks.store.ts'
 import { DELETE_DEADLINE_S } from './delete-server.ts'
 import type { Attempt } from './decision.ts'
-import { type Owner, placeInCell0, placeOnHost } from './place.ts'
+import { type Owner, placeInCell0, placeOnHost, type Refusal } from './place.ts'
 import { planRequestFor, seedOf, type Wanted } from './plan-request.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -22,6 +22,11 @@ export const ScheduleInput = T.Object({
   hints: T.Optional(SchedulerHints),
 })
 type Context = TaskContext<typeof ScheduleInput.static>
+
+const REFUSALS: Readonly<Record<Refusal, string>> = {
+  'no room': 'It had no room left when it was claimed.',
+  'group policy': 'Another server of the group was placed first, and the policy of the group forbids this host.',
+}
 
 /** Plans asked for before a server is given up because others were always faster. */
 const MAX_PLANS = 5
@@ -75,16 +80,19 @@ async function place(ports: TaskPorts, context: Context): Promise<string | null>
   const server = await findAccepted(ports.cells.global, context.subject)
   if (!server) return null
   const seed = seedOf(server.id)
-  const request = await planRequestFor(wantedBy(server, context), { ...ports, count: ports.max_attempts, seed })
+  const wanted = wantedBy(server, context)
   const attempts: Attempt[] = []
   let plan = NO_PLAN
   for (let round = 0; round < MAX_PLANS; round++) {
-    plan = await ports.planner.plan({ ...request, seed: seed + round, retry: attempts.map(placeOf) })
+    // Made anew for each plan: what it says of other servers changes.
+    const request = await planRequestFor(wanted, { ...ports, count: ports.max_attempts, seed: seed + round })
+    plan = await ports.planner.plan({ ...request, retry: attempts.map(placeOf) })
     if (plan.candidates.length === 0) break
     for (let index = 0; index < plan.candidates.length; index++) {
       const { cell_id, host, node } = plan.candidates[index]!
-      if (await placeOnHost(ports, context, server, plan, index, attempts)) return cell_id
-      attempts.push({ host, node, reason: 'It had no room left when it was claimed.' })
+      const refusal = await placeOnHost(ports, context, server, plan, index, attempts)
+      if (refusal === null) return cell_id
+      attempts.push({ host, node, reason: REFUSALS[refusal] })
     }
   }
   const message =
@@ -117,6 +125,7 @@ function wantedBy(server: Server, { input }: Context): Wanted {
     ...(requested_host === undefined ? {} : { requested_host }),
     ...(requested_node === undefined ? {} : { requested_node }),
     ...(hints === undefined ? {} : { hints }),
+    group_id: server.group_id,
   }
 }
 

@@ -27,6 +27,7 @@ import { jsonFilter } from './json.ts'
 import { numInstancesFilter } from './num-instances.ts'
 import { ramFilter } from './ram.ts'
 import { retryFilter } from './retry.ts'
+import { serverGroupAffinityFilter, serverGroupAntiAffinityFilter } from './server-group.ts'
 import { simpleCIDRAffinityFilter } from './simple-cidr-affinity.ts'
 
 export type { FilterOptions } from './filter.ts'
@@ -45,6 +46,8 @@ const FILTERS: readonly Filter[] = [
   differentHostFilter,
   sameHostFilter,
   simpleCIDRAffinityFilter,
+  serverGroupAntiAffinityFilter,
+  serverGroupAffinityFilter,
   jsonFilter,
   retryFilter,
   ioOpsFilter,

@@ -8,8 +8,7 @@ export const serverGroupView = defineView<ServerGroupSource>('server_group', (gr
   name: group.name,
   policy: group.policy,
   rules: group.max_server_per_host === null ? {} : { max_server_per_host: group.max_server_per_host },
-  // A server cannot be made in a group: see `refuseMember`.
-  members: [],
+  members: group.members,
   project_id: group.project_id,
   user_id: group.user_id,
 }))

@@ -31,13 +31,13 @@ export const serverListed = defineView<ServerSource>('server', (source, renderin
 
 export const serverShown = defineView<ServerSource>('server', (source, rendering) => {
   const answer = full(source, rendering)
-  answer.server_groups = []
+  answer.server_groups = groupsOf(source)
   return answer
 })
 
 export const serverUpdated = defineView<ServerSource>('server.updated', (source, rendering) => {
   const answer = full(source, rendering)
-  answer.server_groups = []
+  answer.server_groups = groupsOf(source)
   return answer
 })
 
@@ -46,12 +46,14 @@ export const serverRebuilt = defineView<ServerSource & { admin_password: string 
   'server.rebuilt',
   (source, rendering) => {
     const answer = full(source, rendering)
-    answer.server_groups = []
+    answer.server_groups = groupsOf(source)
     answer.adminPass = source.admin_password
     answer.user_data = source.server.user_data
     return answer
   },
 )
+
+const groupsOf = ({ server }: ServerSource): string[] => (server.group_id === null ? [] : [server.group_id])
 
 /** What is left of a server in a list while its cell cannot be reached. */
 export const unreachableBrief = defineView<MappedServer>('server.unreachable.brief', (server, { links }) => ({
