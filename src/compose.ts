@@ -9,7 +9,7 @@ import { networkFace } from './api/network/index.ts'
 import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
 import { type CloudOptions, configOf, type Role } from './cloud-options.ts'
-import { createConductor, createHostCalls, type ImageSources } from './conductor/index.ts'
+import { createConductor, createHostCalls, type ImageSnapshots, type ImageSources } from './conductor/index.ts'
 import { createIdentity } from './identity/index.ts'
 import { createImages, grantKey } from './image/index.ts'
 import { systemClock } from './kernel/index.ts'
@@ -22,7 +22,14 @@ import { type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
 import { policyDefaults } from './policies.ts'
 import { bindProxies } from './proxies.ts'
-import { remoteImages, remotePlanner, remoteScheduling, serveImages } from './remote.ts'
+import {
+  remoteImages,
+  remotePlanner,
+  remoteScheduling,
+  remoteSnapshots,
+  serveImages,
+  serveSnapshots,
+} from './remote.ts'
 import { createScheduler, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
 import { loadSecrets, lockStatePath, writeClientFiles } from './state/index.ts'
@@ -132,6 +139,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
       planner: scheduler ? { plan: async (request) => scheduler.plan(request) } : remotePlanner(bus, config.DEFAULT.rpc_response_timeout),
       networks,
       images: api?.images ?? remoteImages(bus),
+      snapshots: api?.snapshots ?? remoteSnapshots(bus),
       hosts: createHostCalls(bus, systemClock),
       clock: systemClock,
       log,
@@ -185,7 +193,11 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     cells,
     bus,
     projects: { exists: async (id) => (await identity.projects.find(id)) !== null },
-    images: { show: (ctx, id) => images.factsFor(ctx, id) },
+    images: {
+      show: (ctx, id) => images.factsFor(ctx, id),
+      createSnapshot: (_ctx, fields) => images.snapshots.create(fields),
+      discardSnapshot: images.snapshots.discard,
+    },
     networks,
     proxies: bindProxies({ images, networks, policy }),
     hostCalls: createHostCalls(bus, clock),
@@ -241,8 +253,10 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
 
   const imageApi = config.glance.endpoint_override ?? `${url}/image`
   const sources: ImageSources = { imageSource: (id) => images.imageSource(id, imageApi) }
+  const snapshots: ImageSnapshots = { ...images.snapshots, target: (id) => images.snapshots.target(id, imageApi) }
   later(serveImages(bus, sources), (subscription) => subscription.stop())
-  return { url, images: sources }
+  later(serveSnapshots(bus, snapshots), (subscription) => subscription.stop())
+  return { url, images: sources, snapshots }
 }
 
 /** Where others reach what listens everywhere: a wildcard is an address to listen at, not to call. */

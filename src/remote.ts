@@ -1,11 +1,14 @@
-import { ask, type ImageSources, type Planner } from './conductor/index.ts'
+import { ask, type ImageSnapshots, type ImageSources, type Planner } from './conductor/index.ts'
 import type { Scheduling } from './compute/index.ts'
 import {
+  IMAGE_SNAPSHOTS,
   IMAGE_SOURCES,
   imageSource,
   imageSourceRequest,
   planResult,
   SCHEDULER_TOPIC,
+  snapshotAnswer,
+  snapshotRequest,
   WHAT_IF_TOPIC,
   whatIfResult,
 } from './contracts/index.ts'
@@ -64,5 +67,32 @@ export function remoteImages(bus: Bus): ImageSources {
 export function serveImages(bus: Bus, images: ImageSources): Subscription {
   return bus.serve(IMAGE_SOURCES, { concurrency: CONCURRENT_IMAGE_SOURCES }, async (request) => {
     return (await images.imageSource(imageSourceRequest.parse(request).image_id)) as Json
+  })
+}
+
+/** Images made of servers, where their service is another process. */
+export function remoteSnapshots(bus: Bus): ImageSnapshots {
+  const tell = async (request: Json) =>
+    snapshotAnswer.parse(
+      await ask(bus, IMAGE_SNAPSHOTS, request, {
+        deadline_s: IMAGE_SOURCE_DEADLINE_S,
+        clock: systemClock,
+        silence: 'The image service did not answer in time.',
+      }),
+    ).target
+  return {
+    target: (image_id) => tell({ ask: 'target', image_id }),
+    discard: async (image_id) => void (await tell({ ask: 'discard', image_id })),
+    rotate: async (backups) => void (await tell({ ask: 'rotate', backups })),
+  }
+}
+
+/** Answers those that `remoteSnapshots` asks for. */
+export function serveSnapshots(bus: Bus, snapshots: ImageSnapshots): Subscription {
+  return bus.serve(IMAGE_SNAPSHOTS, { concurrency: CONCURRENT_IMAGE_SOURCES }, async (message) => {
+    const request = snapshotRequest.parse(message)
+    if (request.ask === 'target') return { target: (await snapshots.target(request.image_id)) as Json }
+    await (request.ask === 'discard' ? snapshots.discard(request.image_id) : snapshots.rotate(request.backups))
+    return { target: null }
   })
 }

@@ -39,6 +39,12 @@ const TASKS: readonly Operation[] = [
     ends: ['active'],
     input: { preserve_ephemeral: false, admin_password: 'secret', personality: [], power_on: true },
   },
+  {
+    kind: 'server.snapshot',
+    steps: ['upload', 'rotate'],
+    ends: ['active'],
+    input: { image_id: newId(), backup: { backup_type: 'daily', keep: 1 } },
+  },
   { kind: 'server.rescue', steps: ['rescue'], ends: ['rescued'], input: RESCUE },
   { kind: 'server.unrescue', steps: ['command'], ends: ['active'], after: [['server.rescue', RESCUE]] },
   { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },

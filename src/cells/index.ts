@@ -67,11 +67,11 @@ export {
   type MigrationQuery,
   type MigrationStatus,
   type MigrationType,
-  noteProgress,
+  noteMoved,
   updateMigration,
 } from './migrations.store.ts'
 export { type BuiltFrom, type Fault, type ListedServer, POWER, type RequestedNetwork, type Server, type SystemMetadata, type VmState } from './server.ts'
-export { findServer, hostsOfServers, insertServer, placedServers, lockServer, noteReport, recordPorts, serversOnHost, updateServer } from './servers.store.ts'
+export { findServer, hostsOfServers, insertServer, placedServers, lockServer, noteReport, noteTaskState, recordPorts, serversOnHost, updateServer } from './servers.store.ts'
 export {
   listServices,
   removeService,

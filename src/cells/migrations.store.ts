@@ -82,7 +82,7 @@ export async function updateMigration(
 }
 
 /** Takes in how far a live migration is, as its source tells. */
-export async function noteProgress(db: CellDb, serverId: string, source: string, progress: Progress): Promise<void> {
+export async function noteMoved(db: CellDb, serverId: string, source: string, progress: Progress): Promise<void> {
   const status = { prepare: 'preparing', running: 'running', 'post-copy': 'running (post-copy)' }[progress.stage]
   if (status === undefined) return
   const { stage: _stage, percent = 0, ...sums } = progress

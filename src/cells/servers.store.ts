@@ -84,7 +84,25 @@ export async function noteReport(tx: CellTx, id: string, sentAt: Date): Promise<
   await tx`update servers set power_reported_at = ${sentAt} where id = ${id} and num_nulls(deleted_at) = 1`
 }
 
-/** Live servers that should have a guest on `host`, for comparison with what really runs there. */
+/** Moves a server on `host` from the task state it is in to the next one, where `next` has one for it. */
+export async function noteTaskState(
+  db: CellDb,
+  id: string,
+  host: string,
+  next: Readonly<Record<string, string>>,
+): Promise<void> {
+  await db.sql`
+    update servers set task_state = ${db.sql.json(next)}::jsonb ->> task_state, updated_at = now()
+    where id = ${id} and host = ${host} and num_nulls(deleted_at) = 1
+      and task_state = any(${Object.keys(next)})`
+}
+
+/** Live servers that may have a guest on `host`, those that move among them, for comparison with what really runs there. */
 export async function serversOnHost(db: CellDb, host: string): Promise<Pick<Server, 'id' | 'vm_state' | 'task_state' | 'power_state'>[]> {
-  return db.sql`select id, vm_state, task_state, power_state from servers where host = ${host} and deleted_at is null`
+  return db.sql`
+    select id, vm_state, task_state, power_state from servers where host = ${host} and deleted_at is null
+    union
+    select servers.id, vm_state, task_state, power_state
+    from hosts join claims on host_id = hosts.id join servers on servers.id = server_id
+    where hosts.host = ${host} and deleted_at is null`
 }

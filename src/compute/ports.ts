@@ -1,6 +1,7 @@
 import type { BuiltFrom, RequestedNetwork } from '../cells/index.ts'
 import type { WhatIfRequest, WhatIfResult } from '../contracts/index.ts'
 import type { RequestContext } from '../kernel/index.ts'
+import type { SnapshotFields } from './servers/snapshot.ts'
 
 /** What the use cases need of their neighbours. The composition root binds each. */
 
@@ -18,6 +19,10 @@ export interface ImageFacts extends BuiltFrom {
 }
 
 export interface ImageLookup {
+  /** A queued image that a host is to fill. @returns its id. */
+  createSnapshot(ctx: RequestContext, fields: SnapshotFields): Promise<string>
+  /** Removes an image that is not needed any more. Of one that is gone: nothing. */
+  discardSnapshot(imageId: string): Promise<void>
   /** @returns null for an image that does not exist or that the caller may not see. */
   show(ctx: RequestContext, imageId: string): Promise<ImageFacts | null>
 }

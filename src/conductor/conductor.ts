@@ -5,7 +5,7 @@ import type { Bus, Json } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { listenToHosts, type StrayAction } from './host-events.ts'
-import type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'
+import type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
 import type { Probe } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
 import { buildServer } from './tasks/build-server.ts'
@@ -15,6 +15,7 @@ import { powerTasks } from './tasks/power.ts'
 import { rebuildServer } from './tasks/rebuild-server.ts'
 import { rescueServer } from './tasks/rescue-server.ts'
 import { scheduleServer } from './tasks/schedule-server.ts'
+import { snapshotServer } from './tasks/snapshot-server.ts'
 
 export interface ConductorOptions {
   /** Stable over restarts: an id kept in the state path. */
@@ -24,6 +25,7 @@ export interface ConductorOptions {
   readonly planner: Planner
   readonly networks: ServerNetworks
   readonly images: ImageSources
+  readonly snapshots: ImageSnapshots
   readonly hosts: HostCalls
   readonly clock: Clock
   readonly log: Logger
@@ -81,6 +83,7 @@ export function createConductor(options: ConductorOptions): Conductor {
         ...powerTasks(ports, cell),
         rebuildServer(ports, cell),
         rescueServer(ports, cell),
+        snapshotServer(ports, cell),
       ]),
     ),
   ]

@@ -6,6 +6,7 @@ import type { CellDb, GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import type { HostCalls } from './ports.ts'
 import { syncPower } from './power-sync.ts'
+import { noteProgress } from './progress.ts'
 
 /** Nova's words: look away, tell, turn off, or remove. */
 export type StrayAction = 'noop' | 'log' | 'shutdown' | 'reap'
@@ -58,6 +59,8 @@ export function listenToHosts(options: HostEventOptions): Subscription {
       }
       case 'guests':
         return compareGuests(event)
+      case 'progress':
+        return noteProgress(cell, event)
       case 'goodbye':
         await retireService(cell, 'nova-compute', event.host)
         return options.hostsChanged(cell.id, await touchHosts(cell, [event.host]))

@@ -1,7 +1,7 @@
 export { ask } from './ask.ts'
 export { type Conductor, type ConductorOptions, createConductor, ringTask } from './conductor.ts'
 export { createHostCalls } from './host-calls.ts'
-export type { HostCalls, ImageSources, Planner, ServerNetworks } from './ports.ts'
+export type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
 export { Crash, type Probe, type ProbePoint } from './run.ts'
 export { cancelTasks, insertTask, insertTasks, type NewTask } from './tasks.store.ts'
 export { keptDecision } from './tasks/decision.ts'

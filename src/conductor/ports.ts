@@ -3,6 +3,7 @@ import type {
   AgentQuery,
   CommandResult,
   ImageSource,
+  ImageTarget,
   PlanRequest,
   PlanResult,
   QueryAnswer,
@@ -32,6 +33,16 @@ export interface ServerNetworks {
 export interface ImageSources {
   /** @throws {Problem} not_found, or conflict when the image cannot be used now. */
   imageSource(imageId: string): Promise<ImageSource>
+}
+
+/** Images that are made of servers. */
+export interface ImageSnapshots {
+  /** Null where the bytes have arrived already. @throws {Problem} not_found when the image was deleted meanwhile */
+  target(imageId: string): Promise<ImageTarget | null>
+  /** Removes an image that did not come about. Of one that is gone: nothing. */
+  discard(imageId: string): Promise<void>
+  /** Deletes all but the newest `keep` backups of a kind. */
+  rotate(backups: { server_id: string; project_id: string; backup_type: string; keep: number }): Promise<void>
 }
 
 export interface HostCalls {

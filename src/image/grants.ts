@@ -7,11 +7,14 @@ export const GRANT_HEADER = 'x-image-grant'
 /** Long enough to wait in a host's queue and to download; a host that was too slow asks for the command again. */
 const GRANT_LIFETIME_S = 3600
 
+/** What a permission is for: one of them never stands for the other. */
+export type GrantedRight = 'download' | 'upload'
+
 export interface Grants {
-  /** Permission for whoever holds it to download this one image, for an hour. */
-  issue(imageId: string): string
-  /** True for a permission of ours, about this image, that has not expired. */
-  verify(imageId: string, grant: string): boolean
+  /** Permission for whoever holds it to do this with this one image, for an hour. */
+  issue(imageId: string, right?: GrantedRight): string
+  /** True for a permission of ours, about this image and right, that has not expired. */
+  verify(imageId: string, grant: string, right?: GrantedRight): boolean
 }
 
 /**
@@ -19,18 +22,18 @@ export interface Grants {
  * signed as `<expiry>.<hmac>`.
  */
 export function createGrants(key: Uint8Array, clock: Clock): Grants {
-  const sign = (imageId: string, expiry: number) =>
-    createHmac('sha256', key).update(`image-download\n${imageId}\n${expiry}`).digest()
+  const sign = (right: GrantedRight, imageId: string, expiry: number) =>
+    createHmac('sha256', key).update(`image-${right}\n${imageId}\n${expiry}`).digest()
   return {
-    issue(imageId) {
+    issue(imageId, right = 'download') {
       const expiry = Math.floor(clock.now() / 1000) + GRANT_LIFETIME_S
-      return `${expiry}.${sign(imageId, expiry).toString('base64url')}`
+      return `${expiry}.${sign(right, imageId, expiry).toString('base64url')}`
     },
-    verify(imageId, grant) {
+    verify(imageId, grant, right = 'download') {
       const parts = /^(\d{1,12})\.([\w-]{43})$/.exec(grant)
       if (!parts) return false
       const expiry = Number(parts[1])
-      const matches = timingSafeEqual(sign(imageId, expiry), Buffer.from(parts[2]!, 'base64url'))
+      const matches = timingSafeEqual(sign(right, imageId, expiry), Buffer.from(parts[2]!, 'base64url'))
       return matches && expiry > clock.now() / 1000
     },
   }

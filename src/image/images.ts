@@ -9,6 +9,7 @@ import { activateImage, changeImage, deleteImage, findImage, insertImage, moveSt
 import { type ImageQuery, listImages } from './listing.store.ts'
 import { findMember } from './members.store.ts'
 import { createMembers, type ImageMembers } from './members.ts'
+import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createSweep } from './sweep.ts'
 
 export interface ImagesOptions {
@@ -73,6 +74,8 @@ export interface Images {
    * @throws {Problem} not_found, or conflict when no server can be built from it now
    */
   imageSource(id: string, baseUrl: string): Promise<ImageSource>
+  /** Images that are made of servers. */
+  readonly snapshots: Snapshots
   close(): Promise<void>
 }
 
@@ -124,6 +127,31 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     }
   }
 
+  async function take(image: Image, body: ReadableStream<Uint8Array>): Promise<void> {
+    const { id } = image
+    if (image.disk_format === null || image.container_format === null) {
+      throw new Problem('bad_request', 'Properties disk_format, container_format must be set prior to saving data.')
+    }
+    const taken = () => conflict(`Image status transition from ${image.status} to saving is not allowed`)
+    if (busy.has(id)) throw taken()
+    busy.add(id)
+    try {
+      await files.begin(id)
+      if (!(await moveStatus(db.sql, id, 'queued', 'saving'))) {
+        await files.abandon(id)
+        throw taken()
+      }
+      await receive(image, body)
+    } finally {
+      busy.delete(id)
+    }
+  }
+
+  /** An upload under way sees that its row is gone, and removes the file itself. */
+  async function removeFile(id: string): Promise<void> {
+    if (!busy.has(id)) await files.remove(id)
+  }
+
   return {
     maxBytes,
     members: createMembers(db),
@@ -152,29 +180,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         }
         throw noImage(id)
       }
-      // An upload under way sees that its row is gone, and removes the file itself.
-      if (!busy.has(id)) await files.remove(id)
+      await removeFile(id)
     },
 
-    async upload(ctx, id, body) {
-      const image = await visible(ctx, id)
-      if (image.disk_format === null || image.container_format === null) {
-        throw new Problem('bad_request', 'Properties disk_format, container_format must be set prior to saving data.')
-      }
-      const taken = () => conflict(`Image status transition from ${image.status} to saving is not allowed`)
-      if (busy.has(id)) throw taken()
-      busy.add(id)
-      try {
-        await files.begin(id)
-        if (!(await moveStatus(db.sql, id, 'queued', 'saving'))) {
-          await files.abandon(id)
-          throw taken()
-        }
-        await receive(image, body)
-      } finally {
-        busy.delete(id)
-      }
-    },
+    upload: async (ctx, id, body) => take(await visible(ctx, id), body),
 
     async download(ctx, id) {
       const image = await visible(ctx, id)
@@ -231,6 +240,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       }
     },
 
+    snapshots: createSnapshots({ sql: db.sql, grants, take, removeFile }),
     close: () => sweep.stop(),
   }
 }

@@ -13,6 +13,7 @@ export {
   type Visibility,
 } from './image.ts'
 export { createImages, type Download, type ImageForServer, type Images, type ImagesOptions } from './images.ts'
+export type { Backups, Snapshots } from './snapshots.ts'
 export { type ImageQuery, type Sort, SORT_KEYS, type SortKey, type TimeComparison } from './listing.store.ts'
 export { type Member, MEMBER_STATUSES, type MemberStatus } from './members.store.ts'
 export type { ImageMembers } from './members.ts'

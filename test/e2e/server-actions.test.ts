@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { discrepancies, embeddedIn } from '../support/books.ts'
+import { eventually } from '../support/eventually.ts'
 import { type ServerCloud, startServerCloud } from '../support/server-cloud.ts'
 
 /** Actions on servers over HTTP, on simulated hosts: what a user sees before, meanwhile and after. */
@@ -167,4 +168,73 @@ test('a server is rescued with a password, and brought back', async () => {
   expect((await cloud.act(id, { rescue: null })).body.adminPass).toHaveLength(12)
   await cloud.settled(id, 'RESCUE')
   expect(await cloud.actions(id)).toEqual(['create', 'rescue', 'unrescue', 'rescue'])
+})
+
+describe('an image of a server', () => {
+  const imageOf = async (id: string) => cloud.demo.get<Record<string, unknown>>(`/image/v2/images/${id}`)
+  const whenActive = (id: string) =>
+    eventually(async () => {
+      const image = await imageOf(id)
+      expect(image.status).toBe('active')
+      return image
+    })
+
+  test('is there at once, is filled by the host, and says where it comes from', async () => {
+    const { id } = await cloud.active()
+    const createImage = { name: 'snap', metadata: { purpose: 'test' } }
+    const { status, body } = await cloud.act(id, { createImage })
+    expect(status).toBe(202)
+    const image = await whenActive(body.image_id)
+    expect(image).toMatchObject({
+      name: 'snap',
+      visibility: 'private',
+      container_format: 'bare',
+      disk_format: 'raw',
+      min_disk: 1,
+      purpose: 'test',
+      image_type: 'snapshot',
+      instance_uuid: id,
+      base_image_ref: cloud.image,
+    })
+    await cloud.settled(id, 'ACTIVE')
+    expect(await cloud.actions(id)).toEqual(['create', 'createImage'])
+    const again = await cloud.demo.create('from-snapshot', body.image_id, cloud.flavor)
+    await cloud.settled(again, 'ACTIVE')
+  })
+
+  test('is named in a header before 2.45', async () => {
+    const { id } = await cloud.active()
+    const { headers, body } = await cloud.act(id, { createImage: { name: 'snap' } }, { v: '2.44' })
+    expect(body).toBeNull()
+    await whenActive(headers.get('location')!.split('/').at(-1)!)
+  })
+
+  test('does not stay when the server is deleted meanwhile, nor when the request is refused', async () => {
+    const { id } = await cloud.active()
+    await cloud.act(id, { rescue: null })
+    await cloud.settled(id, 'RESCUE')
+    expect((await cloud.act(id, { createImage: { name: 'refused' } })).status).toBe(409)
+    const { images } = await cloud.demo.get<{ images: unknown[] }>('/image/v2/images?name=refused')
+    expect(images).toEqual([])
+  })
+
+  test('as a backup takes the place of the oldest of its kind', async () => {
+    const { id } = await cloud.active()
+    const made: string[] = []
+    for (const name of ['one', 'two', 'three']) {
+      const createBackup = { name, backup_type: 'daily', rotation: 2 }
+      const { body } = await cloud.act(id, { createBackup })
+      await whenActive(body.image_id)
+      await cloud.settled(id, 'ACTIVE')
+      made.push(body.image_id)
+    }
+    const { images } = await cloud.demo.get<{ images: { id: string }[] }>(`/image/v2/images?instance_uuid=${id}`)
+    expect(images.map((image) => image.id).sort()).toEqual(made.slice(1).sort())
+    expect((await cloud.act(id, { createBackup: { name: 'x', backup_type: 'daily', rotation: -1 } })).status).toBe(400)
+    const none = await cloud.act(id, { createBackup: { name: 'none', backup_type: 'daily', rotation: 0 } })
+    expect([none.status, none.body]).toEqual([202, null])
+    await cloud.settled(id, 'ACTIVE')
+    const left = await cloud.demo.get<{ images: unknown[] }>(`/image/v2/images?instance_uuid=${id}`)
+    expect(left.images).toEqual([])
+  }, 30_000)
 })

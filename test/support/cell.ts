@@ -5,11 +5,12 @@ import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
 import { testImage } from '../../agent/test-instance.ts'
 import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
 import { type Conductor, createConductor, createHostCalls, insertTask, insertTasks, type Probe, ringTask } from '../../src/conductor/index.ts'
-import type { Flavor, SchedulerHints } from '../../src/contracts/index.ts'
+import type { Flavor, ImageTarget, SchedulerHints } from '../../src/contracts/index.ts'
 import { newId, newRequestId, systemClock } from '../../src/kernel/index.ts'
 import { type Bus, createMemoryBus } from '../../src/platform/bus/index.ts'
 import { createNetworks, type Networks } from '../../src/network/index.ts'
 import { createScheduler, type Scheduler } from '../../src/scheduler/index.ts'
+import { startImageServer } from './image-server.ts'
 import { FILTER_OPTIONS } from './fleet.ts'
 import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 
@@ -82,6 +83,8 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
     log: quietLog,
   })
   const conductorId = newId()
+  const imageServer = startImageServer()
+  const snapshots = new Map<string, ImageTarget>()
   let conductor: Conductor | undefined
 
   async function conduct(probe?: Probe): Promise<Conductor> {
@@ -93,6 +96,14 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       planner: { plan: async (request) => scheduler.plan(request) },
       networks,
       images: { imageSource: async (id) => testImage({ id }) },
+      snapshots: {
+        target: async (id) => {
+          if (!snapshots.has(id)) snapshots.set(id, imageServer.target('qcow2'))
+          return imageServer.uploaded(snapshots.get(id)!) ? null : snapshots.get(id)!
+        },
+        discard: async (id) => void snapshots.delete(id),
+        rotate: async () => {},
+      },
       hosts: createHostCalls(bus, systemClock),
       clock: systemClock,
       log: quietLog,
@@ -244,6 +255,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
       await conductor?.stop()
       await scheduler.stop()
       await hosts.stop()
+      await imageServer.stop()
       await bus.close()
       await databases.drop()
       rmSync(directory, { recursive: true, force: true })

@@ -164,7 +164,11 @@ export async function startComputeApi(
     cells,
     bus,
     projects: { exists: async (id) => /^[0-9a-f]{32}$/.test(id) },
-    images: { show: async (_ctx, id) => (id === IMAGE.id ? IMAGE : null) },
+    images: {
+      show: async (_ctx, id) => (id === IMAGE.id ? IMAGE : null),
+      createSnapshot: async () => randomUUID(),
+      discardSnapshot: async () => {},
+    },
     networks: {
       validateRequests: async (_ctx, _requests, groups) => (groups.length === 0 ? [] : [SECURITY_GROUP]),
       groupsOfServer: async () => [SECURITY_GROUP],

@@ -39,9 +39,13 @@ export interface ServerCloud {
 }
 
 const NEWEST = 'latest'
+const NO_QUOTA = '[quota]\ninstances = -1\ncores = -1\nram = -1\n'
 
 export async function startServerCloud({ hosts = 3, config = '' } = {}): Promise<ServerCloud> {
-  const cloud = await startCloudProcess({ args: ['--compute-driver', 'fake', '--fake-hosts', String(hosts)], config })
+  const cloud = await startCloudProcess({
+    args: ['--compute-driver', 'fake', '--fake-hosts', String(hosts)],
+    config: `${NO_QUOTA}${config}`,
+  })
   return serverCloud(cloud)
 }
 

@@ -116,6 +116,7 @@ export const history = [
       block_device_mapping_v2: BlockDeviceOf({ tag: false, volume_type: false }),
     }),
   ),
+  at('2.45', behaviour('image-id-in-the-body')),
   at('2.47', view<ServerSource>('server', 'server.updated', 'server.rebuilt').reshapes('flavor', older.flavorReference)),
   at('2.49', request('volume_attachment.create').gains('tag')),
   at(

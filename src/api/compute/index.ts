@@ -25,6 +25,7 @@ import { scheduling } from './scheduling.ts'
 import { serverActions } from './server-actions.ts'
 import { securityGroupProxy } from './security-group-proxy.ts'
 import { serverGroups } from './server-groups.ts'
+import { serverImages } from './server-images.ts'
 import { serverParts } from './server-parts.ts'
 import { serverRebuild } from './server-rebuild.ts'
 import { serverShares } from './server-shares.ts'
@@ -66,6 +67,7 @@ export function computeResources(
     servers(compute, { maxLimit, adminPassword }),
     serverActions(compute),
     serverRebuild(compute, { adminPassword }),
+    serverImages(compute),
   ]
   return [
     ...ofServers,

@@ -10,6 +10,7 @@ import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { whetherPlaced } from './placed.ts'
 import { type RebuildServer, rebuildServer, type RescueServer, rescueServer } from './rebuild.ts'
+import { type SnapshotServer, snapshotServer } from './snapshot.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
 import { schedulingOf, whatIf } from './scheduling.ts'
 import { createUnreachable } from './unreachable.ts'
@@ -133,6 +134,10 @@ export function createServerUseCases(ports: ServerPorts) {
       rebuildServer(ports, changes, ctx, located, request),
     rescue: (ctx: RequestContext, located: Located, request: RescueServer): Promise<void> =>
       rescueServer(ports, changes, ctx, located, request),
+
+    /** @returns the id of the image. */
+    snapshot: (ctx: RequestContext, located: Located, request: SnapshotServer): Promise<string> =>
+      snapshotServer(ports, changes, ctx, located, request),
 
     changePassword: (ctx: RequestContext, located: Located, admin_password: string): Promise<void> =>
       begin(ctx, located, TRANSITIONS.set_admin_password, {

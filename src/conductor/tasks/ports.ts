@@ -1,5 +1,5 @@
 import type { Cells } from '../../cells/index.ts'
-import type { HostCalls, ImageSources, Planner, ServerNetworks } from '../ports.ts'
+import type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from '../ports.ts'
 
 /** What the tasks of servers work with. */
 export interface TaskPorts {
@@ -7,6 +7,7 @@ export interface TaskPorts {
   readonly planner: Planner
   readonly networks: ServerNetworks
   readonly images: ImageSources
+  readonly snapshots: ImageSnapshots
   readonly hosts: HostCalls
   /** Rings the doorbell of a task in a database. */
   ring(database: string, taskId: string): void

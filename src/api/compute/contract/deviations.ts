@@ -6,9 +6,7 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
       'confirmResize',
       'revertResize',
       'resize',
-      'createImage',
       'injectNetworkInfo',
-      'createBackup',
       'restore',
       'forceDelete',
       'evacuate',
@@ -24,7 +22,7 @@ const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
       'shelveOffload',
       'unshelve',
     ].map((key) => `POST /servers/:/action#${key}`),
-    ...['confirmResize', 'revertResize', 'resize', 'createImage'].map(
+    ...['confirmResize', 'revertResize', 'resize'].map(
       (key) => `POST /os-volumes_boot/:/action#${key}`,
     ),
     'GET /servers/:/migrations',
