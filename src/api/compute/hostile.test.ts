@@ -201,6 +201,9 @@ const query = fc.oneof(
 
 /** Answers that a client has itself to thank for, or a right one. Never a fault of ours. */
 const FINE = new Set([200, 201, 202, 204, 400, 403, 404, 405, 406, 409, 410, 413, 414, 415, 501])
+/** 401 is what Nova says there before 2.31, whoever asks. */
+const isFine = (path: string, status: number): boolean =>
+  FINE.has(status) || (status === 401 && path.startsWith('/os-console-auth-tokens/'))
 const RUNS_PER_ROW = 25
 
 describe('hostile input', () => {
@@ -220,7 +223,7 @@ describe('hostile input', () => {
           let index = 0
           const path = row.path.replaceAll(/:\w+/g, () => segments[index++]!).replaceAll(A_SERVER, serverId)
           const answer = await api.ask(method, path + query, { as, v, body })
-          expect([method, path + query, body, answer.status, FINE.has(answer.status) || answer.body]).toEqual([
+          expect([method, path + query, body, answer.status, isFine(path, answer.status) || answer.body]).toEqual([
             method,
             path + query,
             body,
