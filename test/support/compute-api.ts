@@ -122,7 +122,7 @@ export interface ComputeApi {
   /** A server that runs, put into cell1 past the API. */
   addServer(changes?: Partial<Server>): Promise<Server>
   /** A compute host of cell1 with its service, up: 4 CPUs, 8 GiB, 100 GB. */
-  addHost(host: string): Promise<void>
+  addHost(host: string, node?: string): Promise<void>
   /** Console texts by server id. */
   readonly consoles: Map<string, string>
   stop(): Promise<void>
@@ -257,11 +257,11 @@ export async function startComputeApi(
       })
       return server
     },
-    async addHost(host) {
+    async addHost(host, node = `${host}.example`) {
       const cell = cells.get('cell1')
       await reportServices(cell, 'nova-compute', [host], new Date())
       await reportInventory(cell, host, {
-        hypervisor_hostname: `${host}.example`,
+        hypervisor_hostname: node,
         node_id: crypto.randomUUID(),
         host_ip: '127.0.0.1',
         hypervisor_type: 'QEMU',

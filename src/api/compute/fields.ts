@@ -61,7 +61,7 @@ export const Ipv6 = T.String({ format: 'ipv6' })
 export const Ip = T.String({ format: 'ip', maxLength: 45 })
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-FormatRegistry.Set('base64', (text) => BASE64.test(text.replaceAll(/[\r\n]/g, '')))
+FormatRegistry.Set('base64', (text) => BASE64.test(text.replaceAll(/\s/g, '')))
 export const Base64 = (maxLength: number) => T.String({ format: 'base64', maxLength })
 
 const DATE = String.raw`\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])`

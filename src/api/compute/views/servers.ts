@@ -49,6 +49,8 @@ export const serverRebuilt = defineView<ServerSource & { admin_password: string 
     answer.server_groups = groupsOf(source)
     answer.adminPass = source.admin_password
     answer.user_data = source.server.user_data
+    // Under this name alone, for administrators too.
+    answer['OS-EXT-SRV-ATTR:user_data'] = undefined
     return answer
   },
 )
