@@ -2,7 +2,8 @@ import { type Problem, unavailable } from '../kernel/index.ts'
 import type { CellDb, Databases, GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { gather } from './gather.ts'
-import { listServersOf, mergePages, type ServerPage, type ServerQuery } from './listing.ts'
+import { createKnownRows } from './known-rows.ts'
+import { listKnownServers, listServersOf, mergePages, type ServerPage, type ServerQuery } from './listing.ts'
 import { locate } from './mappings.store.ts'
 import type { Server } from './server.ts'
 import { findServer } from './servers.store.ts'
@@ -39,6 +40,7 @@ export function createCells(databases: Databases, log: Logger): Cells {
   const { global } = databases
   const all = [...databases.cells.values()].sort((left, right) => Number(right.id === CELL0) - Number(left.id === CELL0))
   const cellOf = new Map<string, string>()
+  const rowsOf = new Map(all.map((cell) => [cell, createKnownRows(cell)]))
 
   function get(cellId: string): CellDb {
     const cell = databases.cells.get(cellId)
@@ -88,7 +90,7 @@ export function createCells(databases: Databases, log: Logger): Cells {
         leftOut,
       )
       const placed = await gather(
-        all.map((cell) => ({ name: cell.id, read: () => listServersOf(cell, 'servers', query) })),
+        all.map((cell) => ({ name: cell.id, read: () => listKnownServers(cell, rowsOf.get(cell)!, query) })),
         leftOut,
       )
       return {

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { acceptedServer } from '../../test/support/cell.ts'
 import { type TestDatabases, testDatabases } from '../../test/support/database.ts'
 import type { CellDb } from '../platform/db/index.ts'
-import { comparator, listServersOf, mergePages, NEWEST_FIRST, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
+import { createKnownRows, type KnownRows } from './known-rows.ts'
+import { comparator, listKnownServers, listServersOf, mergePages, NEWEST_FIRST, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
 import type { ListedServer, Server } from './server.ts'
-import { insertServer } from './servers.store.ts'
+import { insertServer, updateServer } from './servers.store.ts'
 
 let databases: TestDatabases
 let cells: CellDb[]
@@ -68,7 +69,13 @@ const query = (changes: Partial<ServerQuery>): ServerQuery => ({ ...EVERY_LIVE_S
 
 /** One page over both cells. */
 async function list(asked: ServerQuery): Promise<ListedServer[]> {
-  return mergePages(await Promise.all(cells.map((cell) => listServersOf(cell, 'servers', asked))), asked)
+  return mergePages(await Promise.all(cells.map((cell) => listKnownServers(cell, rowsOf(cell), asked))), asked)
+}
+
+const known = new Map<CellDb, KnownRows>()
+function rowsOf(cell: CellDb): KnownRows {
+  if (!known.has(cell)) known.set(cell, createKnownRows(cell))
+  return known.get(cell)!
 }
 
 /** All pages, each asked for with the last server of the one before. */
@@ -135,6 +142,40 @@ describe('pages put together are the whole list in order', () => {
       expect(await pageThrough(order, 11)).toEqual(sorted(order))
     })
   }
+})
+
+describe('a row that is known', () => {
+  const cell = () => cells[1]!
+  const one = (id: string) => query({ exact: { id: [id] } })
+
+  test('is the row that a whole read gives', async () => {
+    const asked = query({ limit: 10 })
+    const first = await listKnownServers(cell(), rowsOf(cell()), asked)
+    expect(first).toHaveLength(10)
+    expect(await listKnownServers(cell(), rowsOf(cell()), asked)).toEqual(first)
+    expect([...(await listServersOf(cell(), 'servers', asked))]).toEqual(first)
+  })
+
+  test('is read again when it has changed', async () => {
+    const { id } = servers[1]!
+    const rows = rowsOf(cell())
+    const [before] = await listKnownServers(cell(), rows, one(id))
+    for (const name of ['changed', before!.name]) {
+      await cell().transaction((tx) => updateServer(tx, id, { name }))
+      expect((await listKnownServers(cell(), rows, one(id))).map((server) => server.name)).toEqual([name])
+    }
+  })
+
+  test('is not taken for another version of itself', async () => {
+    const { id } = servers[1]!
+    expect(await rowsOf(cell()).read([{ id, version: '1' }])).toBeNull()
+  })
+
+  test('that nobody remembers is read anew', async () => {
+    const rows = createKnownRows(cell())
+    const asked = query({ limit: 3 })
+    expect(await listKnownServers(cell(), rows, asked)).toEqual(await listKnownServers(cell(), rowsOf(cell()), asked))
+  })
 })
 
 test('a server that is in two places at once is listed once, as the later place has it', () => {

@@ -1,6 +1,7 @@
 import type postgres from 'postgres'
 import { badRequest } from '../kernel/index.ts'
 import { type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
+import type { Found, KnownRows } from './known-rows.ts'
 import { LISTED_COLUMNS, type ListedServer } from './server.ts'
 
 /** Columns a list may be sorted by; those of Nova that exist here. */
@@ -115,14 +116,37 @@ export async function listServersOf(
   query: ServerQuery,
 ): Promise<ListedServer[]> {
   const { sql } = db
+  return checked(sql<ListedServer[]>`select ${sql(LISTED_COLUMNS)} ${page(sql, table, query)}`)
+}
+
+/** Times that a page is looked for before it is read as a whole: servers on it have changed while they were read. */
+const LOOKS = 3
+
+/** As `listServersOf`, reading only those rows of a cell that are not known. */
+export async function listKnownServers(cell: CellDb, rows: KnownRows, query: ServerQuery): Promise<ListedServer[]> {
+  const { sql } = cell
+  for (let look = 1; look <= LOOKS; look++) {
+    const found = await checked(sql<Found[]>`select id, xmin::text as version ${page(sql, 'servers', query)}`)
+    const servers = await rows.read(found)
+    if (servers) return servers
+  }
+  return listServersOf(cell, 'servers', query)
+}
+
+function page(sql: AnySql, table: 'servers' | 'accepted_servers', query: ServerQuery): Fragment {
   const order = completeOrder(query.order)
   const where = [...conditions(sql, query), ...after(sql, order, query.after)]
+  return sql`
+    from ${sql(table)}
+    where ${joined(sql, where, sql`and`)}
+    order by ${joined(sql, order.map((by) => orderTerm(sql, by)), sql`,`)}
+    limit ${query.limit}`
+}
+
+/** @throws {Problem} bad_request for a pattern that PostgreSQL cannot read. */
+async function checked<T>(page: Promise<T>): Promise<T> {
   try {
-    return await sql<ListedServer[]>`
-      select ${sql(LISTED_COLUMNS)} from ${sql(table)}
-      where ${joined(sql, where, sql`and`)}
-      order by ${joined(sql, order.map((by) => orderTerm(sql, by)), sql`,`)}
-      limit ${query.limit}`
+    return await page
   } catch (error) {
     if ((error as { code?: string }).code === '2201B') throw badRequest('Invalid filter: not a regular expression.', error)
     throw error

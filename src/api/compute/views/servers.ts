@@ -154,9 +154,19 @@ const diskConfig = (server: Server): string => (server.auto_disk_config ? 'AUTO'
 const securityGroups = (server: Server): unknown =>
   server.security_groups.length > 0 ? server.security_groups.map(({ name }) => ({ name })) : [{ name: 'default' }]
 
+const HOST_IDS = 10_000
+const hostIds = new Map<string, string>()
+
 /** An opaque name of the host: the same for all servers of a project there, of no use to anyone else. */
 export function hostId(projectId: string, host: string | null): string {
-  return host === null ? '' : new Bun.CryptoHasher('sha224').update(projectId + host).digest('hex')
+  if (host === null) return ''
+  const key = projectId + host
+  const known = hostIds.get(key)
+  if (known !== undefined) return known
+  if (hostIds.size >= HOST_IDS) hostIds.clear()
+  const made = new Bun.CryptoHasher('sha224').update(key).digest('hex')
+  hostIds.set(key, made)
+  return made
 }
 
 /** Image properties that a guest or a client may care about; the rest stays with the image. */
