@@ -6,6 +6,7 @@ import { consoleFace, consoleUrl, relayUrl } from './api/console/index.ts'
 import { authenticator, identityFace } from './api/identity/index.ts'
 import { imageFace } from './api/image/index.ts'
 import { networkFace } from './api/network/index.ts'
+import { placementFace } from './api/placement/index.ts'
 import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
 import { type CloudOptions, configOf, type Role } from './cloud-options.ts'
@@ -238,6 +239,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
       identityFace({ identity, policy }),
       imageFace({ images, authenticate, policy }),
       networkFace({ networks, authenticate, policy }),
+      placementFace({ placement: compute.placement, authenticate, policy }),
     ],
     listen: { host: config.DEFAULT.osapi_compute_listen, port: config.DEFAULT.osapi_compute_listen_port },
     logs,

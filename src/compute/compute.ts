@@ -12,6 +12,7 @@ import { createHosts, type Hosts } from './hosts/hosts.ts'
 import { createKeypairs, type Keypairs } from './keypairs/keypairs.ts'
 import type { HostNews, ImageLookup, NetworkCheck, ProjectLookup, Scheduling } from './ports.ts'
 import type { Proxies } from './proxies.ts'
+import { createPlacement, type Placement } from './placement/placement.ts'
 import { createQuotas, type Quotas, type QuotaValues } from './quotas/quotas.ts'
 import { createServerGroups, type ServerGroups } from './server-groups/server-groups.ts'
 import { createServerUseCases, type Servers } from './servers/servers.ts'
@@ -52,6 +53,7 @@ export interface Compute {
   readonly usage: Usage
   /** The neighbours, as Nova's own old routes show them. */
   readonly proxies: Proxies
+  readonly placement: Placement
 }
 
 export function createCompute(options: ComputeOptions): Compute {
@@ -85,6 +87,7 @@ export function createCompute(options: ComputeOptions): Compute {
     quotas,
     proxies: options.proxies,
     usage: createUsage(cells),
+    placement: createPlacement(cells),
     consoles: createConsoles({ cells, hostCalls: options.hostCalls, token_ttl_s: options.console_token_ttl_s }),
     serverGroups,
     servers: createServerUseCases({

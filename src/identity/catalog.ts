@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** A service as the cloud's configuration declares it. */
 export interface CatalogService {
-  /** What clients look for: `compute`, `identity`, `image`, `network`. */
+  /** What clients look for: `compute`, `identity`, `image`, `network`, `placement`. */
   readonly type: string
   readonly name: string
   /**
@@ -39,6 +39,7 @@ export const BUILT_IN_SERVICES: readonly CatalogService[] = [
   { type: 'identity', name: 'keystone', url: '/identity' },
   { type: 'image', name: 'glance', url: '/image' },
   { type: 'network', name: 'neutron', url: '/network' },
+  { type: 'placement', name: 'placement', url: '/placement' },
 ]
 
 const INTERFACES = ['public', 'internal', 'admin'] as const

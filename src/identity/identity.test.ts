@@ -350,11 +350,12 @@ describe('the catalog', () => {
       ['identity', 'http://a:8774/identity'],
       ['image', 'http://a:8774/image'],
       ['network', 'http://a:8774/network'],
+      ['placement', 'http://a:8774/placement'],
     ])
     expect(there![0]!.endpoints[0]!.url).toBe('https://cloud.example/os/compute/v2.1')
     const ids = (entries: typeof here) => entries!.flatMap(({ id, endpoints }) => [id, ...endpoints.map((e) => e.id)])
     expect(ids(here)).toEqual(ids(there))
-    expect(new Set(ids(here)).size).toBe(16)
+    expect(new Set(ids(here)).size).toBe(20)
   })
 })
 

@@ -53,7 +53,13 @@ virt_type = qemu
     const token = await os.json<{ id: string; project_id: string }>('token', 'issue')
     expect(token.id.length).toBeGreaterThan(20)
     const catalog = await os.json<{ Name: string; Type: string }[]>('catalog', 'list')
-    expect(catalog.map((entry) => entry.Type).toSorted()).toEqual(['compute', 'identity', 'image', 'network'])
+    expect(catalog.map((entry) => entry.Type).toSorted()).toEqual([
+      'compute',
+      'identity',
+      'image',
+      'network',
+      'placement',
+    ])
   }, 60_000)
 
   test('image create, image list', async () => {

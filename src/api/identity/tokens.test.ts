@@ -30,6 +30,7 @@ describe('a token', () => {
       'identity',
       'image',
       'network',
+      'placement',
     ])
   })
 

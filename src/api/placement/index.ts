@@ -1,0 +1,2 @@
+export { placementFace, type PlacementFaceOptions } from './face.ts'
+export { placementPolicy } from './policy.ts'
