@@ -44,6 +44,7 @@ export function libvirtOptions({ DEFAULT, api, libvirt, image_cache, vnc }: Conf
       default_ephemeral_format: DEFAULT.default_ephemeral_format,
       force_config_drive: DEFAULT.force_config_drive,
       config_drive: { format: DEFAULT.config_drive_format, mkisofs_cmd: DEFAULT.mkisofs_cmd },
+      detach: { attempts: libvirt.device_detach_attempts, timeout_s: libvirt.device_detach_timeout },
       metadata: { dhcp_domain: api.dhcp_domain, vendor_data: vendorData(api.vendordata_jsonfile_path) },
     },
     image_cache,

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DriverUnderTest } from '../../agent/drivers/conformance.ts'
 import type { Driver } from '../../agent/drivers/driver.ts'
-import { createLibvirtDriver, type LibvirtDriverOptions } from '../../agent/drivers/libvirt/index.ts'
+import { createLibvirtDriver, type LibvirtDriverOptions, type Nics } from '../../agent/drivers/libvirt/index.ts'
 import { testInstance } from '../../agent/test-instance.ts'
 import type { ImageSource, Instance } from '../../src/contracts/index.ts'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
@@ -18,6 +18,14 @@ export interface LibvirtDriverLab extends DriverUnderTest {
   readonly tiny: ImageSource
   readonly config: LibvirtDriverOptions
   makeDriver(overrides?: Partial<LibvirtDriverOptions>): Driver
+  /** A driver on the other host, not opened. */
+  makeOther(overrides?: Partial<LibvirtDriverOptions>): Promise<Driver>
+}
+
+/** Bridges are for a test to make, in the host's own network. */
+const labNics: Nics = {
+  plug: async (_serverId, { port_id, network_id }) => ({ bridge: `brq${network_id.slice(0, 11)}`, tap: labNics.tapOf(port_id) }),
+  tapOf: (portId) => `tap${portId.slice(0, 11)}`,
 }
 
 /** What belongs to all guests together. */
@@ -47,6 +55,7 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
       default_ephemeral_format: 'ext4',
       force_config_drive: false,
       config_drive: { format: 'iso9660', mkisofs_cmd: 'genisoimage' },
+      detach: { attempts: 2, timeout_s: 1 },
       metadata: { dhcp_domain: 'novalocal', vendor_data: {} },
     },
     image_cache: {
@@ -58,10 +67,19 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
     vnc: { enabled: true, server_listen: '127.0.0.1' },
   }
   const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
-    createLibvirtDriver({ log, config: { ...config, ...overrides } })
+    createLibvirtDriver({ log, config: { ...config, ...overrides }, nics: labNics })
   const driver = makeDriver()
   let another: Promise<LibvirtHost> | undefined
-  const secondHost = (): Promise<LibvirtHost> => (another ??= startLibvirtHost())
+  async function makeOther(overrides: Partial<LibvirtDriverOptions> = {}): Promise<Driver> {
+    const second = await (another ??= startLibvirtHost())
+    return makeDriver({
+      host: second.name,
+      state_path: join(second.instancesDir, '..'),
+      instances_path: second.instancesDir,
+      libvirt: { ...config.libvirt, connection_uri: `qemu:///system?socket=${second.socket}` },
+      ...overrides,
+    })
+  }
 
   return {
     host,
@@ -81,15 +99,9 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
       return { target, arrived: async () => images.uploaded(target) !== null }
     },
 
+    makeOther,
     async other() {
-      const second = await secondHost()
-      const instances_path = second.instancesDir
-      const other = makeDriver({
-        host: second.name,
-        state_path: join(instances_path, '..'),
-        instances_path,
-        libvirt: { ...config.libvirt, connection_uri: `qemu:///system?socket=${second.socket}` },
-      })
+      const other = await makeOther()
       await other.open()
       return other
     },

@@ -6,12 +6,9 @@ import type { Hypervisor, Nics } from './hypervisor.ts'
 import { ended } from './lifecycle.ts'
 import { elements, parseXml, renderXml, type XmlElement } from './xml.ts'
 
-/** Nova's: a guest that boots does not answer, so it is asked again. */
-const DETACH_ATTEMPTS = 8
-const DETACH_ATTEMPT_MS = 20_000
 const POLL_MS = 100
 
-type Interfaces = Pick<Hypervisor, 'libvirt' | 'slow' | 'guests' | 'nics' | 'clock'>
+type Interfaces = Pick<Hypervisor, 'libvirt' | 'slow' | 'guests' | 'nics' | 'options' | 'clock'>
 
 /** The driver's `attachInterface`. */
 export async function attachInterface(host: Interfaces, dom: Domain, vif: Vif): Promise<void> {
@@ -37,13 +34,15 @@ export async function detachInterface(host: Interfaces, dom: Domain, portId: str
 }
 
 async function detachLive(host: Interfaces, dom: Domain, tap: string): Promise<void> {
-  const { slow, clock } = host
-  for (let attempt = 1; attempt <= DETACH_ATTEMPTS; attempt++) {
+  const { slow, clock, options } = host
+  const { attempts, timeout_s } = options.detach
+  // A guest that boots does not answer, so it is asked again.
+  for (let attempt = 1; attempt <= attempts; attempt++) {
     const nic = await nicOf(host, dom, AFFECT_LIVE, tap)
     if (!nic) return
     await slow.call('domainDetachDeviceFlags', { dom, xml: renderXml(nic), flags: AFFECT_LIVE })
     // The guest has a say: its driver must let go of the card first.
-    for (const until = clock.now() + DETACH_ATTEMPT_MS; clock.now() < until; await clock.sleep(POLL_MS)) {
+    for (const until = clock.now() + timeout_s * 1000; clock.now() < until; await clock.sleep(POLL_MS)) {
       if (!(await nicOf(host, dom, AFFECT_LIVE, tap))) return
     }
   }

@@ -13,7 +13,7 @@ import {
 import { type DiskSource, openDiskSource } from '../../transfer/index.ts'
 import { DriverError } from '../driver.ts'
 import { defineGuest } from './define.ts'
-import { EPHEMERAL, makeBlankDisks, ROOT, SWAP } from './guest-disks.ts'
+import { CONFIG_DRIVE, EPHEMERAL, makeBlankDisks, ROOT, SWAP } from './guest-disks.ts'
 import { filesSetAside, type GuestFiles, guestFiles } from './guest-files.ts'
 import type { Hypervisor } from './hypervisor.ts'
 import { ended, startGuest } from './lifecycle.ts'
@@ -93,18 +93,19 @@ async function fetchAll(
   const from = await openDiskSource(offer, host.clock)
   const formats: Formats = new Map()
   for (const disk of offer.disks) {
-    formats.set(disk.name, disk.format)
-    if (disk.format === 'raw') await fetchAlone(from, disk, disk.name, files, signal)
-    else await fetchQcow2(host, instance, from, disk, files, signal)
+    // A raw disk travels as qcow2, without its zeros, and stays so; a config drive is small.
+    const format = disk.name === CONFIG_DRIVE ? disk.format : 'qcow2'
+    if (disk.name === ROOT) await fetchRoot(host, instance, from, disk, files, signal)
+    else await fetchAlone(from, disk, format === 'raw' ? disk.name : `${disk.name}${FLAT}`, files, signal)
     // Whatever the other host has sent, nothing of this one's can be reached through it.
-    const path = files.path(disk.name)
-    await checkGuestDisk({ path, format: disk.format, base_directory: host.images.directory })
+    await checkGuestDisk({ path: files.path(disk.name), format, base_directory: host.images.directory })
+    formats.set(disk.name, format)
   }
   return formats
 }
 
-/** What stands on the server's image is put on this host's copy of it; all else is fetched as a disk that stands alone. */
-async function fetchQcow2(
+/** A disk that stands on the server's image is put on this host's copy of it; else it is fetched whole. */
+async function fetchRoot(
   host: Hypervisor,
   instance: Instance,
   from: DiskSource,
@@ -113,7 +114,7 @@ async function fetchQcow2(
   signal: AbortSignal,
 ): Promise<void> {
   const path = files.path(disk.name)
-  const base = disk.name === ROOT ? await baseHere(host, instance, signal) : null
+  const base = disk.format === 'qcow2' ? await baseHere(host, instance, signal) : null
   if (base) {
     await fetchAlone(from, disk, disk.name, files, signal)
     if ((await namedBase(path)) === stem(base.path)) return placeOnBase(path, base, signal)

@@ -36,6 +36,8 @@ export interface GuestOptions {
   readonly default_ephemeral_format: EphemeralFormat
   readonly force_config_drive: boolean
   readonly config_drive: { readonly format: ConfigDriveFormat; readonly mkisofs_cmd: string }
+  /** How often, and how long each time, a running guest is asked to let go of a device. */
+  readonly detach: { readonly attempts: number; readonly timeout_s: number }
   readonly metadata: { readonly dhcp_domain: string; readonly vendor_data: Readonly<Record<string, unknown>> }
 }
 

@@ -244,6 +244,12 @@ export const options = {
       help: "Format of guests' disks; default is what use_cow_images says.",
       aliases: ['libvirt_images_type'],
     }),
+    device_detach_attempts: integer({
+      default: 8,
+      min: 1,
+      help: 'Times that a running guest is asked to let go of a device.',
+    }),
+    device_detach_timeout: integer({ default: 20, min: 1, help: 'Seconds that a guest gets for it each time.' }),
     wait_soft_reboot_seconds: integer({
       default: 120,
       min: 0,
