@@ -1,13 +1,24 @@
 import type { HostRow } from '../contracts/index.ts'
+import { isUuid } from '../kernel/index.ts'
 import type { CellDb, GlobalDb } from '../platform/db/index.ts'
 
 export interface HostSource {
   readonly cell_id: string
-  hostsSince(marker: string | null): Promise<{ marker: string; hosts: HostRow[]; removed: number[] }>
-  hosts(ids: readonly number[]): Promise<HostRow[]>
+  /** @param servers whose claims are looked for on the hosts that are read, in the same moment of the database */
+  hostsSince(marker: string | null, servers?: readonly string[]): Promise<HostsRead & { marker: string; removed: number[] }>
+  hosts(ids: readonly number[], servers?: readonly string[]): Promise<HostsRead>
 }
 
-type Row = Omit<HostRow, 'availability_zone' | 'aggregates' | 'last_seen_at'> & { last_seen_at: Date | null }
+interface HostsRead {
+  hosts: HostRow[]
+  /** By host id. */
+  claimed: Map<number, readonly string[]>
+}
+
+interface Row extends Omit<HostRow, 'availability_zone' | 'aggregates' | 'last_seen_at'> {
+  readonly last_seen_at: Date | null
+  readonly claimed: readonly string[] | null
+}
 type Metadata = Readonly<Record<string, string>>
 
 const NO_AGGREGATES: readonly Metadata[] = []
@@ -20,7 +31,12 @@ const NO_AGGREGATES: readonly Metadata[] = []
  * be with a sequence or a time, whose order is not that of commits.
  */
 export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string): HostSource {
-  async function withAggregates(rows: Row[]): Promise<HostRow[]> {
+  async function read(rows: readonly Row[]): Promise<HostsRead> {
+    const claimed = new Map(rows.flatMap((row) => (row.claimed ? [[row.id, row.claimed] as const] : [])))
+    return { hosts: await withAggregates(rows), claimed }
+  }
+
+  async function withAggregates(rows: readonly Row[]): Promise<HostRow[]> {
     if (rows.length === 0) return []
     const members = await global.sql<{ host: string; metadata: Metadata }[]>`
       select aggregate_hosts.host, aggregates.metadata
@@ -33,7 +49,7 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
       if (known) known.push(metadata)
       else aggregates.set(host, [metadata])
     }
-    return rows.map((row) => {
+    return rows.map(({ claimed: _, ...row }) => {
       const of = aggregates.get(row.host) ?? NO_AGGREGATES
       return {
         ...row,
@@ -44,29 +60,34 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
     })
   }
 
-  const schedulable = cell.sql`
+  const schedulable = (servers: readonly string[]) => cell.sql`
     hosts.id, hosts.host, hosts.node, host_ip, hypervisor_type, hypervisor_version, cpu_info, supported_instances,
     vcpus, memory_mb, local_gb, reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity,
     disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, coalesce(busy.servers, 0) as io_ops,
-    failed_builds, disabled, forced_down, last_seen_at
+    failed_builds, disabled, forced_down, last_seen_at, claims_of.servers as claimed
     from hosts join services on services.host = hosts.host and services.binary_name = 'nova-compute'
     left join (
       select host, node, count(*)::integer as servers from servers
       where deleted_at is null and (vm_state = 'building'
         or task_state in ('resize_prep', 'resize_migrating', 'rebuilding', 'image_snapshot', 'image_backup'))
       group by host, node
-    ) as busy on busy.host = hosts.host and busy.node = hosts.node`
+    ) as busy on busy.host = hosts.host and busy.node = hosts.node
+    left join (
+      select host_id, array_agg(server_id) as servers from claims
+      where server_id = any(${servers.filter(isUuid)}::uuid[])
+      group by host_id
+    ) as claims_of on claims_of.host_id = hosts.id`
 
   return {
     cell_id: cell.id,
-    async hostsSince(marker) {
+    async hostsSince(marker, servers = []) {
       const { next, rows } = await cell.transaction(
         async (tx) => {
           const [snapshot] = await tx<{ xmin: string }[]>`
             select pg_snapshot_xmin(pg_current_snapshot())::text as xmin`
           // A heartbeat changes the service only; such hosts are read again too, or they would seem to be down.
           const changed = await tx<Row[]>`
-            select ${schedulable}
+            select ${schedulable(servers)}
             where ${marker}::text is null
               or changed_in >= ${marker}::text::xid8
               or services.last_seen_at > now() - make_interval(secs => ${HEARTBEATS_READ_BACK_S})`
@@ -74,11 +95,10 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
         },
         { isolation: 'repeatable read', readOnly: true },
       )
-      return { marker: next, hosts: await withAggregates(rows), removed: [] }
+      return { marker: next, ...(await read(rows)), removed: [] }
     },
-    async hosts(ids) {
-      return withAggregates([...(await cell.sql<Row[]>`select ${schedulable} where hosts.id = any(${ids as number[]})`)])
-    },
+    hosts: async (ids, servers = []) =>
+      read(await cell.sql<Row[]>`select ${schedulable(servers)} where hosts.id = any(${ids as number[]})`),
   }
 }
 

@@ -53,9 +53,9 @@ export function createConductor(options: ConductorOptions): Conductor {
   const ports: TaskPorts = {
     ...options,
     ring: (database, taskId) => ringTask(bus, database, taskId, log),
-    hostsChanged(cellId, hostIds) {
+    hostsChanged(cellId, hostIds, tried = []) {
       if (hostIds.length === 0) return
-      bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: hostIds as number[] }).catch((error) => {
+      bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: hostIds as number[], tried: tried as string[] }).catch((error) => {
         log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
       })
     },

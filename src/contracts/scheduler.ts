@@ -6,13 +6,20 @@ import { message } from './contract.ts'
 export const SCHEDULER_TOPIC = 'scheduler'
 /** Topic on which any scheduler replica answers `WhatIfRequest` with `WhatIfResult`. */
 export const WHAT_IF_TOPIC = 'scheduler-what-if'
-/** Broadcast: hosts (cell and row id) whose row has changed, so that every replica reads it again. */
+/**
+ * Broadcast: hosts (cell and row id) whose row has changed, so that every replica reads it again, and servers whose claim
+ * on them was tried and is made or lost by now.
+ */
 export const HOSTS_CHANGED = 'hosts-changed'
 
 export const hostsChanged = message(
   'scheduler.hosts-changed',
   1,
-  T.Object({ cell_id: T.String(), host_ids: T.Array(T.Integer(), { maxItems: 10_000 }) }),
+  T.Object({
+    cell_id: T.String(),
+    host_ids: T.Array(T.Integer(), { maxItems: 10_000 }),
+    tried: T.Optional(T.Array(T.String({ maxLength: 64 }), { maxItems: 10_000 })),
+  }),
 )
 
 /** What a server of this flavor claims on a host. Disk is root, ephemeral and swap, as Placement counts it. */

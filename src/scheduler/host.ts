@@ -1,9 +1,15 @@
 import type { HostRow } from '../contracts/index.ts'
 
-export interface HostChanges {
+/** Rows as one moment of the database had them. */
+export interface HostsRead {
+  readonly hosts: readonly HostRow[]
+  /** By host id, those of the servers asked about that have a claim on it: their demand is in its row. */
+  readonly claimed: ReadonlyMap<number, readonly string[]>
+}
+
+export interface HostChanges extends HostsRead {
   /** Passed to the next call, which then answers what has changed since. */
   readonly marker: string
-  readonly hosts: readonly HostRow[]
   /** Ids of hosts that are gone. */
   readonly removed: readonly number[]
 }
@@ -12,9 +18,9 @@ export interface HostChanges {
 export interface CellSource {
   readonly cell_id: string
   /** All hosts for a null marker. A host may come again without a change, but no change may be left out. */
-  hostsSince(marker: string | null): Promise<HostChanges>
+  hostsSince(marker: string | null, servers: readonly string[]): Promise<HostChanges>
   /** The rows of these hosts; one that is gone is left out. */
-  hosts(ids: readonly number[]): Promise<readonly HostRow[]>
+  hosts(ids: readonly number[], servers: readonly string[]): Promise<HostsRead>
 }
 
 /** A host in a snapshot. Its slot is its place in every column and bitmap, and decides ties: the lowest wins. */

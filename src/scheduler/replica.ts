@@ -1,8 +1,7 @@
 import type { Clock } from '../kernel/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import type { Fleet } from './fleet.ts'
-import type { HostRow } from '../contracts/index.ts'
-import type { CellSource } from './host.ts'
+import type { CellSource, HostsRead } from './host.ts'
 import type { Taken } from './taken.ts'
 
 /** Without a word from the bus, a cell is asked for changes this often. */
@@ -21,8 +20,11 @@ export interface Replica {
   catchUp(): Promise<void>
   /** Resolves when no read is under way. */
   idle(): Promise<void>
-  /** Reads these hosts again, together with others named before the reading begins. Never rejects. */
-  refresh(hostIds: readonly number[]): Promise<void>
+  /**
+   * Reads these hosts again, together with others named before the reading begins. Never rejects.
+   * @param tried servers whose claim there is made or lost: what they were counted with is in the rows, or not due
+   */
+  refresh(hostIds: readonly number[], tried?: readonly string[]): Promise<void>
 }
 
 export interface ReplicaParts {
@@ -36,6 +38,8 @@ export interface ReplicaParts {
 export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts): Replica {
   const { cell_id } = source
   const wanted = new Set<number>()
+  /** By host id. */
+  let tried = new Map<number, readonly string[]>()
   let marker: string | null = null
   let readAt: number | null = null
   let everything = false
@@ -65,9 +69,10 @@ export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts
   async function readChanges(): Promise<void> {
     everything = false
     wanted.clear()
-    const [startedAt, decided] = [clock.now(), taken.count]
-    const changes = await withDeadline(source.hostsSince(marker))
-    take(changes.hosts, decided)
+    const startedAt = clock.now()
+    const done = takeTried()
+    const changes = await withDeadline(source.hostsSince(marker, taken.servers()))
+    take(changes, done)
     for (const id of changes.removed) remove(id)
     marker = changes.marker
     readAt = startedAt
@@ -76,26 +81,35 @@ export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts
   async function readWanted(): Promise<void> {
     const ids = [...wanted]
     wanted.clear()
-    const decided = taken.count
-    const rows = await withDeadline(source.hosts(ids))
-    take(rows, decided)
-    const found = new Set(rows.map(({ id }) => id))
+    const done = takeTried()
+    const read = await withDeadline(source.hosts(ids, taken.servers(ids.map(slotOf))))
+    take(read, done)
+    const found = new Set(read.hosts.map(({ id }) => id))
     for (const id of ids) if (!found.has(id)) remove(id)
   }
 
-  function take(rows: readonly HostRow[], decided: number): void {
+  const slotOf = (hostId: number): number | undefined => fleet.slotOf(cell_id, hostId)
+
+  /** Servers told of before a read begins: whatever became of their claims, its rows have it. */
+  function takeTried(): HostsRead['claimed'] {
+    const told = tried
+    tried = new Map()
+    return told
+  }
+
+  function take({ hosts, claimed }: HostsRead, done: HostsRead['claimed']): void {
     const now = clock.now()
-    for (const row of rows) {
+    for (const row of hosts) {
       fleet.put(cell_id, row, now)
-      const slot = fleet.slotOf(cell_id, row.id)
-      if (slot !== undefined) taken.settle(slot, decided)
+      const slot = slotOf(row.id)
+      if (slot !== undefined) taken.settle(slot, [...(claimed.get(row.id) ?? []), ...(done.get(row.id) ?? [])])
     }
   }
 
   function remove(hostId: number): void {
-    const slot = fleet.slotOf(cell_id, hostId)
+    const slot = slotOf(hostId)
     if (slot === undefined) return
-    taken.settle(slot, taken.count)
+    taken.forget(slot)
     fleet.remove(cell_id, hostId)
   }
 
@@ -121,7 +135,8 @@ export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts
       everything = true
       return wake()
     },
-    refresh(hostIds) {
+    refresh(hostIds, servers = []) {
+      if (servers.length > 0) for (const id of hostIds) tried.set(id, [...(tried.get(id) ?? []), ...servers])
       if (wanted.size + hostIds.length > MAX_WANTED) everything = true
       else for (const id of hostIds) wanted.add(id)
       return wake()

@@ -95,7 +95,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
     // What others were promised and may not get must not refuse anyone: the claim will tell.
     if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
     const [winner] = made.candidates
-    if (winner) taken.add(winner.host.slot, { ...demand(request.flavor), servers: 1 }, now)
+    if (winner) taken.add(winner.host.slot, request.server_id, { ...demand(request.flavor), servers: 1 }, now)
     return resultOf(policy, made)
   }
 
@@ -183,8 +183,8 @@ function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
 /** A message that does not fit is left alone: the next catching up finds what it was about. */
 function follow(replicas: readonly Replica[], message: Json, log: Logger): void {
   try {
-    const { cell_id, host_ids } = hostsChanged.parse(message)
-    void replicas.find((replica) => replica.cell_id === cell_id)?.refresh(host_ids)
+    const { cell_id, host_ids, tried } = hostsChanged.parse(message)
+    void replicas.find((replica) => replica.cell_id === cell_id)?.refresh(host_ids, tried)
   } catch (error) {
     log.warn({ err: error }, 'a message about changed hosts was not understood')
   }

@@ -5,21 +5,23 @@ import { type Fleet, NOTHING } from './fleet.ts'
 const UNCONFIRMED_MS = 5_000
 
 interface Decision extends Demand {
-  readonly number: number
+  readonly server_id: string
   readonly expires_at: number
 }
 
 /**
  * What was decided and is not yet in the hosts' rows, so that requests at the same time do not all pick the same host.
- * A row that was read after a decision settles it, whether its claim was made or lost.
+ * A row that has a server's claim settles what was decided for it, and so does the word that the claim was lost.
  */
 export interface Taken {
   /** Counts a decision for the host in `slot`. */
-  add(slot: number, demand: Demand, now: number): void
-  /** Decisions made so far: what `settle` needs to know from before the row was read. */
-  readonly count: number
-  /** Forgets the host's decisions up to that count. */
-  settle(slot: number, count: number): void
+  add(slot: number, serverId: string, demand: Demand, now: number): void
+  /** The servers that are counted, all or those on some hosts; slots that are none are passed over. */
+  servers(slots?: readonly (number | undefined)[]): string[]
+  /** Forgets what was decided for these servers on the host. */
+  settle(slot: number, servers: readonly string[]): void
+  /** Forgets all that was decided for the host. */
+  forget(slot: number): void
   expire(now: number): void
   /** Forgets all; false when there was nothing to forget. */
   clear(): boolean
@@ -27,7 +29,6 @@ export interface Taken {
 
 export function createTaken(fleet: Fleet): Taken {
   const pending = new Map<number, { decisions: Decision[]; total: Demand }>()
-  let count = 0
 
   function keep(slot: number, keeps: (decision: Decision) => boolean): void {
     const known = pending.get(slot)
@@ -41,19 +42,22 @@ export function createTaken(fleet: Fleet): Taken {
   }
 
   return {
-    add(slot, { vcpus, memory_mb, disk_gb, servers }, now) {
-      count++
+    add(slot, server_id, { vcpus, memory_mb, disk_gb, servers }, now) {
       const { decisions, total } = pending.get(slot) ?? { decisions: [], total: NOTHING }
-      const decision = { number: count, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb, servers }
+      const decision = { server_id, expires_at: now + UNCONFIRMED_MS, vcpus, memory_mb, disk_gb, servers }
       decisions.push(decision)
       const more = sum(total, decision)
       pending.set(slot, { decisions, total: more })
       fleet.take(slot, more)
     },
-    get count() {
-      return count
+    servers(slots = [...pending.keys()]) {
+      const known = slots.map((slot) => (slot === undefined ? undefined : pending.get(slot)))
+      return known.flatMap((of) => of?.decisions.map(({ server_id }) => server_id) ?? [])
     },
-    settle: (slot, upTo) => keep(slot, ({ number }) => number > upTo),
+    settle(slot, servers) {
+      if (servers.length > 0) keep(slot, ({ server_id }) => !servers.includes(server_id))
+    },
+    forget: (slot) => keep(slot, () => false),
     expire(now) {
       for (const slot of pending.keys()) keep(slot, ({ expires_at }) => expires_at > now)
     },

@@ -71,7 +71,7 @@ export async function placeOnHost(
       ? await placeInGroup(cell, rule, server.id, candidate.host_id, put)
       : (await put(cell)) ? null : 'no room'
     // Where there is none, the snapshot behind the plan was out of date for this host.
-    ports.hostsChanged(cell.id, [candidate.host_id])
+    ports.hostsChanged(cell.id, [candidate.host_id], [server.id])
     if (refusal === null) ports.ring(cell.id, task)
     return refusal
   } catch (error) {

@@ -11,8 +11,8 @@ export interface TaskPorts {
   readonly hosts: HostCalls
   /** Rings the doorbell of a task in a database. */
   ring(database: string, taskId: string): void
-  /** Tells schedulers that these hosts' rows have changed. */
-  hostsChanged(cellId: string, hostIds: readonly number[]): void
+  /** Tells schedulers that these hosts' rows have changed. @param tried servers whose claim there is made or lost */
+  hostsChanged(cellId: string, hostIds: readonly number[], tried?: readonly string[]): void
   readonly max_attempts: number
   readonly default_schedule_zone: string | null
   readonly instance_name_template: string
