@@ -32,12 +32,8 @@ const NO_AGGREGATES: readonly Metadata[] = []
  */
 export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string): HostSource {
   async function read(rows: readonly Row[]): Promise<HostsRead> {
-    const claimed = new Map(rows.flatMap((row) => (row.claimed ? [[row.id, row.claimed] as const] : [])))
-    return { hosts: await withAggregates(rows), claimed }
-  }
-
-  async function withAggregates(rows: readonly Row[]): Promise<HostRow[]> {
-    if (rows.length === 0) return []
+    const claimed = new Map<number, readonly string[]>()
+    if (rows.length === 0) return { hosts: [], claimed }
     const members = await global.sql<{ host: string; metadata: Metadata }[]>`
       select aggregate_hosts.host, aggregates.metadata
       from aggregate_hosts join aggregates on aggregates.id = aggregate_hosts.aggregate_id
@@ -49,7 +45,8 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
       if (known) known.push(metadata)
       else aggregates.set(host, [metadata])
     }
-    return rows.map(({ claimed: _, ...row }) => {
+    const hosts = rows.map(({ claimed: servers, ...row }) => {
+      if (servers) claimed.set(row.id, servers)
       const of = aggregates.get(row.host) ?? NO_AGGREGATES
       return {
         ...row,
@@ -58,6 +55,7 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
         last_seen_at: row.last_seen_at?.getTime() ?? null,
       }
     })
+    return { hosts, claimed }
   }
 
   const schedulable = (servers: readonly string[]) => cell.sql`
