@@ -77,9 +77,9 @@ describe.if(has('network'))('guests on one network', () => {
   test('reaches its gateway, and others only as their rules say', async () => {
     expect(await alpha.reaches('10.0.0.1')).toBe(true)
     expect(await alpha.reaches('10.0.0.12')).toBe(false)
-    await network.take(state([rule({ protocol: 'icmp' })]))
+    await network.take(state([rule({ protocol: 1 })]))
     expect(await alpha.reaches('10.0.0.12')).toBe(true)
-    await network.take(state([rule({ protocol: 'icmp', remote_ip_prefix: '10.0.0.13/32' })]))
+    await network.take(state([rule({ protocol: 1, remote_ip_prefix: '10.0.0.13/32' })]))
     expect(await alpha.reaches('10.0.0.12')).toBe(false)
   })
 })

@@ -100,10 +100,7 @@ function addressSets({ id, addresses }: HostNetworks['remote_groups'][number]): 
 /** One chain for each direction of a group, which all ports in it share. */
 function groupChains({ id, rules }: HostNetworks['security_groups'][number]): string[] {
   const of = (direction: 'ingress' | 'egress'): string[] =>
-    rules.flatMap((rule) => {
-      const match = rule.direction === direction ? ruleMatch(rule) : null
-      return match === null ? [] : [`${match} accept`]
-    })
+    rules.filter((rule) => rule.direction === direction).map((rule) => `${ruleMatch(rule)} accept`)
   return [
     ...chain(`group_${id}_in`, null, [...new Set(of('ingress'))]),
     ...chain(`group_${id}_out`, null, [...new Set(of('egress'))]),

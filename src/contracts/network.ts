@@ -45,7 +45,7 @@ export type HostSubnet = Static<typeof HostSubnet>
 
 export const HostNetwork = T.Object({
   id: Uuid,
-  mtu: T.Integer({ minimum: 576, maximum: 65_535 }),
+  mtu: T.Integer({ minimum: 68, maximum: 65_535 }),
   subnets: T.Array(HostSubnet, { maxItems: 32 }),
   /** The router that joins it with others of `routers`; without one nothing leaves the network. */
   router_id: T.Union([Uuid, T.Null()]),
@@ -84,8 +84,8 @@ export type HostPort = Static<typeof HostPort>
 export const HostRule = T.Object({
   direction: T.Union([T.Literal('ingress'), T.Literal('egress')]),
   ethertype: T.Union([T.Literal('IPv4'), T.Literal('IPv6')]),
-  /** Name or number; null is any. */
-  protocol: T.Union([T.String({ pattern: '^[a-z0-9-]{1,16}$' }), T.Null()]),
+  /** IANA's number; null is any. */
+  protocol: T.Union([T.Integer({ minimum: 0, maximum: 255 }), T.Null()]),
   /** For ICMP its type and code. */
   port_range_min: T.Union([T.Integer({ minimum: 0, maximum: 65_535 }), T.Null()]),
   port_range_max: T.Union([T.Integer({ minimum: 0, maximum: 65_535 }), T.Null()]),

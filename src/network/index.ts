@@ -8,8 +8,6 @@ export type { AddressFilter, AddressPair, DhcpOption, Port } from './ports/ports
 export type { FixedIp } from './ports/wanted-addresses.ts'
 export type { WantedGateway } from './routers/gateway.ts'
 export type { RouterInterface } from './routers/interfaces.ts'
-export type { GroupAddresses, HostPort, HostRule, HostView } from './host-view/host-view.ts'
-export type { FloatingAddress, HostNetwork, HostRouter, HostSubnet } from './host-view/host-view.store.ts'
 export type { InterfaceName, RouterChanges } from './routers/router-verbs.ts'
 export type { Router } from './routers/routers.store.ts'
 export type { FloatingIp } from './floating-ips/floating-ips.store.ts'

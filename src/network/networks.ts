@@ -1,8 +1,13 @@
+import type { HostNetworks } from '../contracts/index.ts'
+import { type Clock, isUuid, systemClock } from '../kernel/index.ts'
 import type { GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { bootstrap } from './bootstrap.ts'
 import { type FloatingIpVerbs, floatingIpVerbs } from './floating-ips/floating-ip-verbs.ts'
-import { type HostView, hostView } from './host-view/host-view.ts'
+import { doorbell } from './host-view/doorbell.ts'
+import { hostNetworks } from './host-view/host-networks.ts'
+import { datedHostView } from './host-view/host-view.ts'
+import { noteNetworkHost } from './host-view/touched.store.ts'
 import { type NetworkVerbs, networkVerbs } from './networks/network-verbs.ts'
 import { type PortVerbs, portVerbs } from './ports/port-verbs.ts'
 import { type RouterVerbs, routerVerbs } from './routers/router-verbs.ts'
@@ -11,7 +16,6 @@ import { type ServerPorts, serverPorts } from './servers/server-ports.ts'
 import { type NetworkUse, listUse, useOf } from './availability/availability.store.ts'
 import type { Listing, Page } from './listing.ts'
 import { networkNotFound } from './failures.ts'
-import { isUuid } from '../kernel/index.ts'
 import { type TagVerbs, tagVerbs } from './tags/tag-verbs.ts'
 import { type SubnetVerbs, subnetVerbs } from './subnets/subnet-verbs.ts'
 
@@ -32,29 +36,69 @@ export interface Networks extends ServerPorts {
     /** @throws {Problem} not_found */
     show(networkId: string): Promise<NetworkUse>
   }
-  /** All that the compute host of this name has to know to serve the ports bound to it, as of one moment. */
-  hostView(host: string): Promise<HostView>
+  /**
+   * How the network of the compute host of this name has to be, as of one moment. From then on `hostsChanged` tells of
+   * what changes for it.
+   */
+  hostNetworks(host: string): Promise<HostNetworks>
 }
 
 export interface NetworksOptions {
   readonly db: GlobalDb
   /** Addresses of the first external network; null for a cloud that starts without one. */
   readonly externalCidr: string | null
+  /** Called with hosts whose network has changed by one of the verbs; the change is in the database by then. */
+  readonly hostsChanged?: (hosts: readonly string[]) => void
+  readonly clock?: Clock
   readonly log: Logger
 }
 
-export function createNetworks({ db, externalCidr, log }: NetworksOptions): Networks {
-  const ports = portVerbs(db)
-  const subnets = subnetVerbs(db)
+export function createNetworks(options: NetworksOptions): Networks {
+  const { db, externalCidr, log, clock = systemClock, hostsChanged = () => {} } = options
+  const { after } = doorbell(db, hostsChanged, clock, log)
+  const plainPorts = portVerbs(db)
+  const plainSubnets = subnetVerbs(db)
+  const [servers, networks, groups] = [serverPorts(db), networkVerbs(db), securityGroupVerbs(db)]
+  const routers = routerVerbs(db, { ports: plainPorts, subnets: plainSubnets })
+  const floatingIps = floatingIpVerbs(db, plainPorts)
+  const byId = ([, id]: readonly [unknown, string, ...unknown[]]): string[] => uuids(id)
+  const made = (_: unknown, rows: readonly { readonly id: string }[] = []): string[] => rows.map(({ id }) => id)
   return {
-    ...serverPorts(db),
+    ...servers,
+    allocateForServer: after(servers.allocateForServer, (_, vifs = []) => vifs.map((vif) => vif.port_id)),
+    releaseForServer: after(servers.releaseForServer, ([serverId]) => uuids(serverId)),
+    bindHost: after(servers.bindHost, ([serverId]) => uuids(serverId)),
     bootstrap: () => bootstrap(db, externalCidr, log),
-    networks: networkVerbs(db),
-    subnets,
-    ports,
-    securityGroups: securityGroupVerbs(db),
-    routers: routerVerbs(db, { ports, subnets }),
-    floatingIps: floatingIpVerbs(db, ports),
+    networks: { ...networks, update: after(networks.update, byId) },
+    subnets: {
+      ...plainSubnets,
+      create: after(plainSubnets.create, (_, rows = []) => rows.map((subnet) => subnet.network_id)),
+      update: after(plainSubnets.update, byId),
+      remove: after(plainSubnets.remove, byId),
+    },
+    ports: {
+      ...plainPorts,
+      create: after(plainPorts.create, made),
+      update: after(plainPorts.update, byId),
+      remove: after(plainPorts.remove, byId),
+    },
+    securityGroups: {
+      ...groups,
+      createRule: after(groups.createRule, ([, wanted]) => uuids(wanted.security_group_id)),
+      removeRule: after(groups.removeRule, byId),
+    },
+    routers: {
+      ...routers,
+      update: after(routers.update, byId),
+      addInterface: after(routers.addInterface, byId),
+      removeInterface: after(routers.removeInterface, byId),
+    },
+    floatingIps: {
+      ...floatingIps,
+      create: after(floatingIps.create, (_, floating) => (floating ? [floating.id] : [])),
+      update: after(floatingIps.update, byId),
+      remove: after(floatingIps.remove, byId),
+    },
     tags: tagVerbs(db),
     use: {
       list: (listing) => listUse(db.sql, listing),
@@ -64,6 +108,13 @@ export function createNetworks({ db, externalCidr, log }: NetworksOptions): Netw
         return use
       },
     },
-    hostView: (host) => hostView(db, host),
+    async hostNetworks(host) {
+      await noteNetworkHost(db.sql, host)
+      const { view, as_of } = await datedHostView(db, host)
+      return hostNetworks(view, as_of)
+    },
   }
 }
+
+/** What is no id has changed nothing. */
+const uuids = (id: string): string[] => (isUuid(id) ? [id] : [])

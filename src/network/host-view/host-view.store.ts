@@ -32,6 +32,8 @@ export interface HostSubnet {
   readonly id: string
   readonly cidr: string
   readonly gateway_ip: string | null
+  /** A port other than a router's has it: a guest plays the gateway. */
+  readonly gateway_in_use: boolean
   readonly enable_dhcp: boolean
   readonly dns_nameservers: readonly string[]
   readonly host_routes: readonly HostRoute[]
@@ -120,6 +122,10 @@ export async function networksFor(tx: GlobalTx, ids: readonly string[]): Promise
           'id', id,
           'cidr', cidr::text,
           'gateway_ip', host(gateway_ip),
+          'gateway_in_use', exists (
+            select from ip_allocations join ports on ports.id = port_id
+            where subnet_id = subnets.id and ip_address = gateway_ip and device_owner <> ${ROUTER_INTERFACE}
+          ),
           'enable_dhcp', enable_dhcp,
           'dns_nameservers', dns_nameservers,
           'host_routes', host_routes
@@ -188,4 +194,10 @@ export async function groupAddressesFor(
     from security_groups
     where id = any(${ids as string[]}::uuid[])
     order by id`
+}
+
+/** When the transaction sees the database, microseconds since the epoch by its own clock. */
+export async function timeOf(tx: GlobalTx): Promise<number> {
+  const [row] = await tx<{ as_of: string }[]>`select (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as as_of`
+  return Number(row?.as_of)
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { quietLog, type TestDatabases, testDatabases } from '../../../test/support/database.ts'
 import { newHexId, newId } from '../../kernel/index.ts'
 import { createNetworks, type Networks, type Viewer } from '../index.ts'
+import { hostView } from './host-view.ts'
 
 describe('what a host is told of its network', () => {
   let databases: TestDatabases
@@ -45,7 +46,7 @@ describe('what a host is told of its network', () => {
   test('has its own ports with their network, and nobody else’s', async () => {
     const { id, subnet } = await network('10.1.0.0/24')
     const [here] = [await boot(id, host), await boot(id, 'elsewhere')]
-    const view = await networks.hostView(host)
+    const view = await hostView(databases.global, host)
     expect(view.ports).toMatchObject([
       {
         id: here.port_id,
@@ -63,7 +64,13 @@ describe('what a host is told of its network', () => {
         subnets: [{ cidr: '10.1.0.0/24', gateway_ip: '10.1.0.1', enable_dhcp: true, dns_nameservers: ['9.9.9.9'] }],
       },
     ])
-    expect(await networks.hostView('no-such-host')).toEqual({ ports: [], networks: [], routers: [], groups: [] })
+    expect(await hostView(databases.global, 'no-such-host')).toEqual({
+      ports: [],
+      networks: [],
+      routers: [],
+      security_groups: [],
+      groups: [],
+    })
   })
 
   test('has the rules of its ports, and the addresses of the groups they name wherever these are', async () => {
@@ -89,8 +96,10 @@ describe('what a host is told of its network', () => {
     await networks.ports.update(viewer, there.port_id, {
       allowed_address_pairs: [{ ip_address: '10.2.9.0/28', mac_address: null }],
     })
-    const view = await networks.hostView(host)
-    expect(view.ports[0]?.rules).toContainEqual({
+    const view = await hostView(databases.global, host)
+    const rules = view.security_groups.find((each) => each.id === group.id)?.rules ?? []
+    expect(view.ports[0]?.security_group_ids).toEqual([group.id])
+    expect(rules).toContainEqual({
       direction: 'ingress',
       ethertype: 'IPv4',
       protocol: 6,
@@ -99,7 +108,7 @@ describe('what a host is told of its network', () => {
       remote_ip_prefix: null,
       remote_group_id: group.id,
     })
-    expect(view.ports[0]?.rules.filter((each) => each.direction === 'egress')).toHaveLength(2)
+    expect(rules.filter((each) => each.direction === 'egress')).toHaveLength(2)
     const addresses = [here, there].map((vif) => vif.fixed_ips[0]?.ip_address)
     expect(view.groups).toEqual([{ id: group.id, addresses: [...addresses, '10.2.9.0/28'].toSorted() as string[] }])
   })
@@ -118,7 +127,7 @@ describe('what a host is told of its network', () => {
       floating_network_id: outside.id,
       port_id: vif.port_id,
     })
-    const view = await networks.hostView(host)
+    const view = await hostView(databases.global, host)
     expect(view.ports[0]?.floating_ips).toEqual([
       {
         floating_ip_address: floating.floating_ip_address,
@@ -137,16 +146,16 @@ describe('what a host is told of its network', () => {
     expect(view.networks.map((each) => each.id).toSorted()).toEqual([inside.id, outside.id].toSorted())
 
     await networks.floatingIps.update(viewer, floating.id, { port_id: null })
-    expect((await networks.hostView(host)).ports[0]?.floating_ips).toEqual([])
+    expect((await hostView(databases.global, host)).ports[0]?.floating_ips).toEqual([])
   })
 
   test('is the same until something changes for the host', async () => {
     const { id } = await network('10.4.0.0/24')
     const here = await boot(id, host)
-    const before = JSON.stringify(await networks.hostView(host))
-    expect(JSON.stringify(await networks.hostView(host))).toBe(before)
+    const before = JSON.stringify(await hostView(databases.global, host))
+    expect(JSON.stringify(await hostView(databases.global, host))).toBe(before)
     await networks.ports.update(viewer, here.port_id, { security_groups: [], port_security_enabled: false })
-    const [port] = (await networks.hostView(host)).ports
-    expect(port).toMatchObject({ port_security_enabled: false, rules: [] })
+    const [port] = (await hostView(databases.global, host)).ports
+    expect(port).toMatchObject({ port_security_enabled: false, security_group_ids: [] })
   })
 })

@@ -1,7 +1,6 @@
 import type { GlobalDb } from '../../platform/db/index.ts'
 import { protocolNumber } from '../security-groups/rule-checks.ts'
 import {
-  type FloatingAddress,
   groupAddressesFor,
   type HostNetwork,
   type HostPortRow,
@@ -11,6 +10,7 @@ import {
   type HostRouter,
   routersFor,
   rulesFor,
+  timeOf,
 } from './host-view.store.ts'
 
 /** A security group rule as a packet filter needs it. Traffic that no rule of a port allows is dropped. */
@@ -28,9 +28,10 @@ export interface HostRule {
   readonly remote_group_id: string | null
 }
 
-export interface HostPort extends Omit<HostPortRow, 'security_group_ids'> {
+/** A security group of a port of the host, with its rules. */
+export interface HostGroup {
+  readonly id: string
   readonly rules: readonly HostRule[]
-  readonly floating_ips: readonly FloatingAddress[]
 }
 
 /** The addresses that the members of a security group send from, on whichever host they are. */
@@ -42,19 +43,27 @@ export interface GroupAddresses {
 
 /** All that a compute host has to know of the network to serve the ports bound to it. */
 export interface HostView {
-  readonly ports: readonly HostPort[]
+  readonly ports: readonly HostPortRow[]
   /** Those that the ports are on, and those that routers lead to from there. */
   readonly networks: readonly HostNetwork[]
   /** Those with an interface on a network of the ports. */
   readonly routers: readonly HostRouter[]
-  /** Those that rules of the ports name. */
+  /** Those that the ports are in. */
+  readonly security_groups: readonly HostGroup[]
+  /** Those that their rules name. */
   readonly groups: readonly GroupAddresses[]
 }
 
 /** The view of the ports bound to `host`, as of one moment; equal as JSON when nothing changed for that host. */
-export function hostView(db: GlobalDb, host: string): Promise<HostView> {
+export async function hostView(db: GlobalDb, host: string): Promise<HostView> {
+  return (await datedHostView(db, host)).view
+}
+
+/** The same with its moment, in microseconds since the epoch by the database's clock. */
+export function datedHostView(db: GlobalDb, host: string): Promise<{ view: HostView; as_of: number }> {
   return db.transaction(
     async (tx) => {
+      const as_of = await timeOf(tx)
       const ports = await portsOn(tx, host)
       const routers = await routersFor(tx, unique(ports.map((port) => port.network_id)))
       const networks = await networksFor(
@@ -67,18 +76,12 @@ export function hostView(db: GlobalDb, host: string): Promise<HostView> {
           ]),
         ]),
       )
-      const rules = await rulesFor(tx, unique(ports.flatMap((port) => port.security_group_ids)))
+      const groupIds = unique(ports.flatMap((port) => port.security_group_ids))
+      const rules = await rulesFor(tx, groupIds)
       const groups = await groupAddressesFor(tx, unique(rules.flatMap((rule) => rule.remote_group_id ?? [])))
       const byGroup = Map.groupBy(rules, (rule) => rule.security_group_id)
-      return {
-        ports: ports.map(({ security_group_ids, ...port }) => ({
-          ...port,
-          rules: security_group_ids.flatMap((id) => (byGroup.get(id) ?? []).map(ruleOf)),
-        })),
-        networks,
-        routers,
-        groups,
-      }
+      const security_groups = groupIds.map((id) => ({ id, rules: (byGroup.get(id) ?? []).map(ruleOf) }))
+      return { as_of, view: { ports, networks, routers, security_groups, groups } }
     },
     { isolation: 'repeatable read', readOnly: true },
   )
