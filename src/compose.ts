@@ -11,6 +11,7 @@ import { type Cells, createCells, hostSource } from './cells/index.ts'
 import { createCompute } from './compute/index.ts'
 import { type CloudOptions, configOf, type Role } from './cloud-options.ts'
 import { createConductor, createHostCalls, type ImageSnapshots, type ImageSources } from './conductor/index.ts'
+import { HOST_NETWORKS_CHANGED } from './contracts/index.ts'
 import { createIdentity } from './identity/index.ts'
 import { createImages, grantKey } from './image/index.ts'
 import { systemClock } from './kernel/index.ts'
@@ -19,7 +20,7 @@ import { type Bus, openBus } from './platform/bus/index.ts'
 import type { Config } from './platform/config/index.ts'
 import { asProblem, type Databases } from './platform/db/index.ts'
 import { serve } from './platform/http/index.ts'
-import { type Logs, openLogs } from './platform/log/index.ts'
+import { type Logger, type Logs, openLogs } from './platform/log/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
 import { policyDefaults } from './policies.ts'
 import { bindProxies } from './proxies.ts'
@@ -127,6 +128,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
   const networks = createNetworks({
     db: databases.global,
     externalCidr: config.bunova.external_network_cidr || null,
+    hostsChanged: (hosts) => ringHosts(bus, hosts, logs.role('nova-network')),
     log: logs.role('nova-network'),
   })
   const scheduler = roles.has('scheduler') ? await startScheduler(parts, cells, later) : null
@@ -259,6 +261,13 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
   later(serveImages(bus, sources), (subscription) => subscription.stop())
   later(serveSnapshots(bus, snapshots), (subscription) => subscription.stop())
   return { url, images: sources, snapshots }
+}
+
+/** Has conductors tell these hosts of their network; one that is not told asks by itself. */
+function ringHosts(bus: Bus, hosts: readonly string[], log: Logger): void {
+  bus.publish(HOST_NETWORKS_CHANGED, { hosts: [...hosts] }).catch((error) => {
+    log.debug({ err: error }, 'hosts were not told of changes of their network; they will ask')
+  })
 }
 
 /** Where others reach what listens everywhere: a wildcard is an address to listen at, not to call. */

@@ -1,10 +1,11 @@
 import type { Cells } from '../cells/index.ts'
-import { HOSTS_CHANGED, tasksTopic } from '../contracts/index.ts'
+import { type HostNetworks, HOSTS_CHANGED, tasksTopic } from '../contracts/index.ts'
 import type { Clock } from '../kernel/index.ts'
-import type { Bus, Json } from '../platform/bus/index.ts'
+import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { listenToHosts, type StrayAction } from './host-events.ts'
+import { createHostNetworkTeller } from './host-networks.ts'
 import type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
 import type { Probe } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
@@ -23,7 +24,7 @@ export interface ConductorOptions {
   readonly cells: Cells
   readonly bus: Bus
   readonly planner: Planner
-  readonly networks: ServerNetworks
+  readonly networks: ServerNetworks & { hostNetworks(host: string): Promise<HostNetworks> }
   readonly images: ImageSources
   readonly snapshots: ImageSnapshots
   readonly hosts: HostCalls
@@ -87,11 +88,13 @@ export function createConductor(options: ConductorOptions): Conductor {
       ]),
     ),
   ]
-  let listeners: ReturnType<typeof listenToHosts>[] = []
+  const teller = createHostNetworkTeller(options)
+  let listeners: Subscription[] = []
 
   return {
     async start() {
-      listeners = cells.withHosts().map((cell) => listenToHosts({ ...options, ...ports, global: cells.global, cell }))
+      const hosts = { ...options, ...ports, global: cells.global, networksWanted: teller.tell }
+      listeners = [...cells.withHosts().map((cell) => listenToHosts({ ...hosts, cell })), teller.listen()]
       await Promise.all(listeners.map((listener) => listener.ready))
       await Promise.all(engines.map((each) => each.start()))
     },

@@ -21,6 +21,7 @@ export interface HostEventOptions {
   /** `[DEFAULT] running_deleted_instance_action`: what is done with a guest whose server is not placed there. */
   readonly running_deleted_instance_action: StrayAction
   ring(database: string, taskId: string): void
+  networksWanted(host: string, holds: string | undefined): Promise<void>
   hostsChanged(cellId: string, hostIds: readonly number[]): void
 }
 
@@ -61,6 +62,8 @@ export function listenToHosts(options: HostEventOptions): Subscription {
         return compareGuests(event)
       case 'progress':
         return noteProgress(cell, event)
+      case 'networks_wanted':
+        return options.networksWanted(event.host, event.holds)
       case 'goodbye':
         await retireService(cell, 'nova-compute', event.host)
         return options.hostsChanged(cell.id, await touchHosts(cell, [event.host]))

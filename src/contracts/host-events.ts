@@ -47,7 +47,12 @@ export const HostEvent = T.Union([
   /** How far a command is that takes long; at most one a second for each. */
   T.Object({ ...from, event: T.Literal('progress'), server_id: Uuid, command_id: Uuid, progress: Progress }),
   /** The host asks how its network has to be (`HostNetworks`); at start, and now and then. */
-  T.Object({ ...from, event: T.Literal('networks_wanted') }),
+  T.Object({
+    ...from,
+    event: T.Literal('networks_wanted'),
+    /** Digest of the state it holds (`networksDigest`): sent again only if another is due. */
+    holds: T.Optional(T.String({ maxLength: 64 })),
+  }),
   T.Object({ ...from, event: T.Literal('goodbye') }),
 ])
 export type HostEvent = Static<typeof HostEvent>

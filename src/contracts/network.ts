@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Static, Type as T } from '@sinclair/typebox'
 import { message } from './contract.ts'
 
@@ -110,6 +111,11 @@ export const HostNetworks = T.Object({
   }),
 })
 export type HostNetworks = Static<typeof HostNetworks>
+
+/** The same for two states that say the same, whenever they were taken. */
+export function networksDigest({ as_of: _, ...said }: HostNetworks): string {
+  return createHash('sha256').update(JSON.stringify(said)).digest('hex')
+}
 
 /** A call on `agentTopic(host)`: this is how the host's network has to be. It answers once it has taken it over. */
 export const networksPush = message('agent.networks', 1, T.Object({ push: T.Literal('networks'), networks: HostNetworks }))

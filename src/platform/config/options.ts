@@ -37,6 +37,14 @@ export const options = {
     log_file: text({ help: 'One log file for all roles; relative to log_dir.', aliases: ['logfile'] }),
     debug: boolean({ default: false, help: 'Log at level DEBUG instead of INFO.' }),
     instances_path: text({ default: '$state_path/instances', help: 'Directory of disks of the servers on a host.' }),
+    networks_path: text({
+      default: '$state_path/networks',
+      help: 'Directory of what a host keeps of its network: DHCP leases and names.',
+    }),
+    public_interface: text({
+      help: 'Interface by which guests of this host reach the outside, and are reached at floating IPs; unset: never.',
+    }),
+    dhcp_lease_time: integer({ default: 86_400, min: 120, help: 'Seconds that a guest keeps an address unasked.' }),
     instance_name_template: text({
       default: 'instance-%08x',
       help: 'Name of a server at its hypervisor; %x, %d and %(uuid)s are filled in.',
@@ -342,6 +350,13 @@ export const options = {
     external_network_cidr: text({
       default: '203.0.113.0/24',
       help: 'Addresses of the external network "public" that the first start makes; empty makes none.',
+    }),
+    host_networking: choice(['auto', 'bridge', 'none'], {
+      default: 'auto',
+      help: 'How guests are connected: by Linux bridges, not at all, or by bridges where this process may make them.',
+    }),
+    network_namespace: text({
+      help: 'Path of the network namespace in which bridges and taps are, and libvirt runs; unset is the own one.',
     }),
     image_max_bytes: integer({ default: 2 ** 40, min: 1, help: 'Most bytes of one image.' }),
     access_log: boolean({ default: true, help: 'One log line per request.' }),

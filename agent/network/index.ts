@@ -1,0 +1,3 @@
+export { bridgeName, tapName } from './names.ts'
+export type { Networking } from './networking.ts'
+export { NetworkingImpossible, type NetworkOptions, openNetworking } from './open.ts'

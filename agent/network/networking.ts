@@ -1,0 +1,106 @@
+import { type HostNetworks, networksDigest, type Vif } from '../../src/contracts/index.ts'
+import type { Clock } from '../../src/kernel/index.ts'
+import type { Logger } from '../../src/platform/log/index.ts'
+import { DriverError } from '../drivers/driver.ts'
+import type { HostNetwork } from './network.ts'
+
+/** A host's network as the agent sees it: told by the control plane, waited for by those who start guests. */
+export interface Networking {
+  /** Brings back what was there before a restart, and asks for what is so now; and again now and then. */
+  start(ask: (holds: string | undefined) => Promise<void>): Promise<void>
+  /** This is how it has to be. Resolves when it is. */
+  take(networks: HostNetworks): Promise<void>
+  /**
+   * Resolves when the network is ready for a guest's ports: their bridges are there and the rules for them hold.
+   * @throws {DriverError} `unavailable` when that does not come about, and why.
+   */
+  ready(vifs: readonly Vif[]): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface NetworkingOptions {
+  readonly network: HostNetwork
+  /** Ends what listens in the networks' namespaces. */
+  readonly close: () => Promise<void>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const ASK_INTERVAL_MS = 20_000
+/** Every so many times that it asks, it also looks whether all is still as it made it. */
+const REPAIR_EVERY = 3
+const ASK_AGAIN_MS = 1_000
+const READY_DEADLINE_MS = 60_000
+
+export function createNetworking({ network, close, clock, log }: NetworkingOptions): Networking {
+  const stopped = new AbortController()
+  let ask: (holds: string | undefined) => Promise<void> = async () => {}
+  /** Those who wait for a state that has their ports. */
+  let changed = Promise.withResolvers<void>()
+
+  async function askNow(): Promise<void> {
+    const state = network.state()
+    await ask(state ? networksDigest(state) : undefined).catch((err: unknown) =>
+      log.debug({ err }, 'the network could not be asked for; it will be again'),
+    )
+  }
+
+  async function repair(): Promise<void> {
+    await network.repair().catch((err: unknown) => log.error({ err }, 'the network of this host could not be checked'))
+  }
+
+  async function run(): Promise<void> {
+    for (let turn = 1; ; turn++) {
+      await clock.sleep(ASK_INTERVAL_MS, stopped.signal)
+      if (stopped.signal.aborted) return
+      if (turn % REPAIR_EVERY === 0) await repair()
+      await askNow()
+    }
+  }
+
+  function missing(vifs: readonly Vif[]): string | null {
+    const ports = new Set(network.state()?.ports.map(({ id }) => id))
+    for (const vif of vifs) {
+      if (!ports.has(vif.port_id)) return `the control plane has not told of port ${vif.port_id}`
+      const problem = network.problem(vif.network_id)
+      if (problem !== null) return problem
+    }
+    return null
+  }
+
+  return {
+    async start(askControlPlane) {
+      ask = askControlPlane
+      await repair()
+      await askNow()
+      void run()
+    },
+
+    async take(networks) {
+      await network.take(networks)
+      changed.resolve()
+      changed = Promise.withResolvers<void>()
+    },
+
+    async ready(vifs) {
+      const deadline = clock.now() + READY_DEADLINE_MS
+      for (;;) {
+        const next = changed.promise
+        const lacks = missing(vifs)
+        if (lacks === null) return
+        if (clock.now() > deadline || stopped.signal.aborted) {
+          throw new DriverError('The network of the host is not ready.', { kind: 'unavailable', cause: new Error(lacks) })
+        }
+        await askNow()
+        const wait = new AbortController()
+        await Promise.race([next, clock.sleep(ASK_AGAIN_MS, wait.signal)])
+        wait.abort()
+      }
+    },
+
+    async stop() {
+      stopped.abort()
+      await close()
+    },
+  }
+}
