@@ -4,6 +4,7 @@ import type { Bus, Subscription } from '../src/platform/bus/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { Journal } from './journal.ts'
+import type { Networking } from './network/index.ts'
 import type { AgentOptions } from './options.ts'
 import type { Pulse } from './pulse.ts'
 import { createReporter } from './reporter.ts'
@@ -21,6 +22,8 @@ export interface HostInput {
   readonly node_id: string
   /** Not opened yet; it is closed with the host. */
   readonly driver: Driver
+  /** Null where guests have no network; it ends with the host. */
+  readonly networking?: Networking | null
   readonly bus: Bus
   readonly journal: Journal
   readonly pulse: Pulse
@@ -40,7 +43,7 @@ export const DRAIN_S = 30
  * @throws {DriverError} when guests cannot run here.
  */
 export async function serveHost(input: HostInput): Promise<Agent> {
-  const { host, driver, bus, pulse, options, clock, log } = input
+  const { host, driver, networking = null, bus, pulse, options, clock, log } = input
   const runner = createRunner({
     driver,
     journal: input.journal.host(host),
@@ -55,16 +58,19 @@ export async function serveHost(input: HostInput): Promise<Agent> {
   driver.onPower((guest) => void reporter.powerChanged(guest.server_id))
   const served = await serve()
   await reporter.announce()
+  await networking?.start(reporter.askForNetworks)
   const leavePulse = pulse.join(() => void reporter.beat())
 
   async function serve(): Promise<Subscription> {
     try {
+      await networking?.restore()
       await driver.open()
-      const requests = requestHandler(runner.run, driver)
+      const requests = requestHandler(runner.run, driver, networking)
       const subscription = bus.serve(agentTopic(host), { concurrency: CONCURRENT_REQUESTS }, requests)
       await subscription.ready
       return subscription
     } catch (error) {
+      await networking?.stop()
       await driver.close()
       throw error
     }
@@ -76,6 +82,7 @@ export async function serveHost(input: HostInput): Promise<Agent> {
     const drained = Promise.all([runner.drain(), served.stop()]).finally(() => done.abort())
     await Promise.race([drained, clock.sleep(DRAIN_S * 1000, done.signal)])
     driver.onPower(() => {})
+    await networking?.stop()
     await reporter.goodbye()
     await driver.close()
   }

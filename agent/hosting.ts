@@ -7,8 +7,9 @@ import type { Driver } from './drivers/driver.ts'
 import { createLibvirtDriver } from './drivers/libvirt/index.ts'
 import { startFakeHosts } from './fake-hosts.ts'
 import { lockDirectory } from './lock.ts'
+import { type Networking, openNetworking } from './network/index.ts'
 import { readNodeId } from './node-id.ts'
-import { agentOptions, driverChoice, libvirtOptions } from './settings.ts'
+import { agentOptions, driverChoice, libvirtOptions, networkOptions } from './settings.ts'
 import { startAgent } from './start.ts'
 
 export interface HostingInput {
@@ -48,30 +49,33 @@ async function start(input: HostingInput): Promise<Hosting> {
   const { config, log } = input
   const choice = driverChoice(config.DEFAULT.compute_driver)
   if (choice === 'fake') return simulate(input, 'as configured')
-  const driver = createLibvirtDriver({ config: libvirtOptions(config), log })
-  if (choice === 'libvirt') return runOn(driver, input, 'as configured')
+  const { networking, says } = await openNetworking(networkOptions(config), input)
+  const nics = networking ? { nics: networking } : {}
+  const driver = createLibvirtDriver({ config: libvirtOptions(config), log, ...nics })
+  const host = { ...input, driver, networking }
+  if (choice === 'libvirt') return runOn(host, `as configured; ${says}`)
   try {
     await driver.open()
   } catch (error) {
+    await networking?.stop()
     await driver.close()
     return simulate(input, error instanceof Error ? error.message : String(error))
   }
-  return runOn(driver, input, 'it can run guests here')
+  return runOn(host, `it can run guests here; ${says}`)
 }
 
-async function runOn(driver: Driver, { config, bus, clock, log }: HostingInput, why: string): Promise<Hosting> {
+type LibvirtHost = HostingInput & { readonly driver: Driver; readonly networking: Networking | null }
+
+async function runOn({ config, ...host }: LibvirtHost, why: string): Promise<Hosting> {
   const agent = await startAgent({
+    ...host,
     host: config.DEFAULT.host,
     node_id: readNodeId(config.DEFAULT.state_path),
-    driver,
-    bus,
     directory: agentDirectory(config),
     durable: true,
     options: agentOptions(config),
-    clock,
-    log,
   })
-  return { hosts: 1, says: `compute driver: ${driver.name} (${why})`, stop: agent.stop }
+  return { hosts: 1, says: `compute driver: ${host.driver.name} (${why})`, stop: agent.stop }
 }
 
 async function simulate({ config, bus, clock, log }: HostingInput, why: string): Promise<Hosting> {

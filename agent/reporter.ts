@@ -17,6 +17,8 @@ export interface Reporter {
   powerChanged(serverId: string): Promise<void>
   /** Reports how far a command is: each stage, and within one at most once a second. Never throws, nor repeats. */
   progress(command: AgentCommand, progress: Progress): Promise<void>
+  /** Asks how the host's network has to be. @param holds digest of what it holds to be so. */
+  askForNetworks(holds: string | undefined): Promise<void>
   goodbye(): Promise<void>
 }
 
@@ -171,6 +173,7 @@ export function createReporter(input: ReporterInput): Reporter {
     note,
     powerChanged,
     progress,
+    askForNetworks: (holds) => publish({ event: 'networks_wanted', ...(holds === undefined ? {} : { holds }) }),
     goodbye: () => attempt('say goodbye', () => publish({ event: 'goodbye' })),
   }
 }

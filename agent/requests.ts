@@ -4,6 +4,7 @@ import {
   agentRequest,
   type CommandResult,
   ContractError,
+  networksPush,
   type QueryAnswer,
   type QueryName,
   type QueryOf,
@@ -13,6 +14,7 @@ import type { Json } from '../src/platform/bus/index.ts'
 import { relayConsole } from './console/index.ts'
 import type { Driver } from './drivers/driver.ts'
 import { asProblem } from './failures.ts'
+import type { Networking } from './network/index.ts'
 
 /** Answers of a console query: the contract's bound. */
 const MAX_CONSOLE_CHARS = 1_048_576
@@ -21,8 +23,10 @@ const MAX_CONSOLE_CHARS = 1_048_576
 export function requestHandler(
   run: (command: AgentCommand) => Promise<CommandResult>,
   driver: Driver,
+  networking: Networking | null,
 ): (request: Json) => Promise<Json> {
   return async (request) => {
+    if (typeof request === 'object' && request !== null && 'push' in request) return push(request, networking)
     const parsed = parse(request)
     if ('verb' in parsed) return run(parsed)
     try {
@@ -31,6 +35,14 @@ export function requestHandler(
       throw asProblem(error)
     }
   }
+}
+
+/** What the control plane sends by itself. */
+async function push(request: Json, networking: Networking | null): Promise<Json> {
+  const { networks } = fitting(() => networksPush.parse(request))
+  if (!networking) throw badRequest('This host does not make networks.')
+  await networking.take(networks)
+  return {}
 }
 
 const ANSWERS: { readonly [N in QueryName]: (driver: Driver, query: QueryOf<N>) => Promise<QueryAnswer<N>> } = {
@@ -52,7 +64,7 @@ function answer(driver: Driver, question: AgentQuery): Promise<Json> {
 }
 
 function parse(request: Json): AgentCommand | AgentQuery {
-  const parsed = parseContract(request)
+  const parsed = fitting(() => agentRequest.parse(request))
   // The id names files and domains: only its canonical form is one.
   if ('server_id' in parsed && !isUuid(parsed.server_id)) throw badRequest('agent.request: server_id is not a UUID')
   if ('instance' in parsed && parsed.instance.server_id !== parsed.server_id) {
@@ -61,9 +73,9 @@ function parse(request: Json): AgentCommand | AgentQuery {
   return parsed
 }
 
-function parseContract(request: Json): AgentCommand | AgentQuery {
+function fitting<T>(read: () => T): T {
   try {
-    return agentRequest.parse(request)
+    return read()
   } catch (error) {
     if (error instanceof ContractError) throw badRequest(error.message, error)
     throw error

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../src/platform/config/index.ts'
 import type { LibvirtDriverOptions } from './drivers/libvirt/index.ts'
+import type { NetworkOptions } from './network/index.ts'
 import type { AgentOptions } from './options.ts'
 
 const MIB_PER_GIB = 1024
@@ -50,6 +51,21 @@ export function libvirtOptions({ DEFAULT, api, libvirt, image_cache, vnc }: Conf
     image_cache,
     resume_guests_state_on_host_boot: DEFAULT.resume_guests_state_on_host_boot,
     vnc: { enabled: vnc.enabled, server_listen: vnc.server_listen },
+  }
+}
+
+export function networkOptions({ DEFAULT, api, bunova }: Config): NetworkOptions {
+  return {
+    host: DEFAULT.host,
+    state_path: DEFAULT.state_path,
+    networks_path: DEFAULT.networks_path,
+    instances_path: DEFAULT.instances_path,
+    public_interface: DEFAULT.public_interface ?? null,
+    dhcp_domain: api.dhcp_domain,
+    vendor_data: vendorData(api.vendordata_jsonfile_path),
+    dhcp_lease_time_s: DEFAULT.dhcp_lease_time,
+    host_networking: bunova.host_networking,
+    network_namespace: bunova.network_namespace ?? null,
   }
 }
 

@@ -50,7 +50,7 @@ describe.if(has('network'))('guests on one network', () => {
     }
   })
   afterAll(async () => {
-    await network?.remove()
+    await network?.leave()
     await lab?.remove()
   })
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type HostNetworks, networksPush } from '../../src/contracts/index.ts'
@@ -45,10 +45,12 @@ export interface HostNetwork {
   repair(): Promise<void>
   /** The last state, also of an earlier process; null before there was one. */
   state(): HostNetworks | null
+  /** Resolves when what was asked for before is made, or has failed. */
+  settled(): Promise<void>
   /** Why the ports of a network cannot work now, or null. */
   problem(networkId: string): string | null
-  /** Removes everything that this host has made. */
-  remove(): Promise<void>
+  /** Removes what was made if no guest uses it; a guest that runs keeps its network. What has to be is remembered. */
+  leave(): Promise<void>
 }
 
 /** What is known to be there, so that nothing is asked or done twice. */
@@ -172,6 +174,7 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Host
 
   return {
     state: () => current,
+    settled: () => turn,
     problem: (networkId) => problems.get(networkId) ?? null,
 
     take: (state) =>
@@ -185,15 +188,19 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Host
 
     repair: () => inTurn(async () => (current ? reconcile(current, true) : undefined)),
 
-    remove: () =>
+    leave: () =>
       inTurn(async () => {
-        await reconcile({ as_of: 0, networks: [], routers: [], ports: [], security_groups: [], remote_groups: [] }, true)
+        const links = await linksPresent(shell, scope)
+        const inUse = [...links.values()].some(({ ours, master }) => !ours && master !== null && links.get(master)?.ours)
+        if (inUse) return
+        await reconcile(NOTHING, true)
         await shell.nft(null, `${removal(table).join('\n')}\n`)
-        current = null
-        await rm(join(directory, STATE_FILE), { force: true })
+        rules = ''
       }),
   }
 }
+
+const NOTHING: HostNetworks = { as_of: 0, networks: [], routers: [], ports: [], security_groups: [], remote_groups: [] }
 
 const uplinks = ({ domains }: Layout): ReadonlySet<string> =>
   new Set(domains.flatMap(({ uplink }) => (uplink ? [uplink.outside] : [])))

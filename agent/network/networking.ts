@@ -2,19 +2,23 @@ import { type HostNetworks, networksDigest, type Vif } from '../../src/contracts
 import type { Clock } from '../../src/kernel/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
 import { DriverError } from '../drivers/driver.ts'
+import type { Nics } from '../drivers/libvirt/index.ts'
+import { bridgeName, tapName } from './names.ts'
 import type { HostNetwork } from './network.ts'
 
 /** A host's network as the agent sees it: told by the control plane, waited for by those who start guests. */
-export interface Networking {
-  /** Brings back what was there before a restart, and asks for what is so now; and again now and then. */
+export interface Networking extends Nics {
+  /** Brings back what was there before this process, or the machine, was restarted. */
+  restore(): Promise<void>
+  /** Asks for what has to be so now; and again now and then. */
   start(ask: (holds: string | undefined) => Promise<void>): Promise<void>
   /** This is how it has to be. Resolves when it is. */
   take(networks: HostNetworks): Promise<void>
   /**
-   * Resolves when the network is ready for a guest's ports: their bridges are there and the rules for them hold.
+   * Resolves when the network is ready for a guest's port: its bridge is there, and the rules for it hold.
    * @throws {DriverError} `unavailable` when that does not come about, and why.
    */
-  ready(vifs: readonly Vif[]): Promise<void>
+  plug(serverId: string, vif: Vif): Promise<{ readonly bridge: string; readonly tap: string }>
   stop(): Promise<void>
 }
 
@@ -58,20 +62,34 @@ export function createNetworking({ network, close, clock, log }: NetworkingOptio
     }
   }
 
-  function missing(vifs: readonly Vif[]): string | null {
-    const ports = new Set(network.state()?.ports.map(({ id }) => id))
-    for (const vif of vifs) {
-      if (!ports.has(vif.port_id)) return `the control plane has not told of port ${vif.port_id}`
-      const problem = network.problem(vif.network_id)
-      if (problem !== null) return problem
+  function lacking({ port_id, network_id }: Vif): string | null {
+    const known = network.state()?.ports.some(({ id }) => id === port_id) ?? false
+    return known ? network.problem(network_id) : `the control plane has not told of port ${port_id}`
+  }
+
+  async function ready(vif: Vif): Promise<void> {
+    const deadline = clock.now() + READY_DEADLINE_MS
+    for (;;) {
+      const next = changed.promise
+      // What is being made may not be there yet.
+      await network.settled()
+      const lacks = lacking(vif)
+      if (lacks === null) return
+      if (clock.now() > deadline || stopped.signal.aborted) {
+        throw new DriverError('The network of the host is not ready.', { kind: 'unavailable', cause: new Error(lacks) })
+      }
+      await askNow()
+      const wait = new AbortController()
+      await Promise.race([next, clock.sleep(ASK_AGAIN_MS, wait.signal)])
+      wait.abort()
     }
-    return null
   }
 
   return {
+    restore: repair,
+
     async start(askControlPlane) {
       ask = askControlPlane
-      await repair()
       await askNow()
       void run()
     },
@@ -82,25 +100,17 @@ export function createNetworking({ network, close, clock, log }: NetworkingOptio
       changed = Promise.withResolvers<void>()
     },
 
-    async ready(vifs) {
-      const deadline = clock.now() + READY_DEADLINE_MS
-      for (;;) {
-        const next = changed.promise
-        const lacks = missing(vifs)
-        if (lacks === null) return
-        if (clock.now() > deadline || stopped.signal.aborted) {
-          throw new DriverError('The network of the host is not ready.', { kind: 'unavailable', cause: new Error(lacks) })
-        }
-        await askNow()
-        const wait = new AbortController()
-        await Promise.race([next, clock.sleep(ASK_AGAIN_MS, wait.signal)])
-        wait.abort()
-      }
+    async plug(_serverId, vif) {
+      await ready(vif)
+      return { bridge: bridgeName(vif.network_id), tap: tapName(vif.port_id) }
     },
+
+    tapOf: tapName,
 
     async stop() {
       stopped.abort()
       await close()
+      await network.leave().catch((err: unknown) => log.error({ err }, 'the network of this host could not be taken down'))
     },
   }
 }

@@ -9,8 +9,10 @@ export interface NetworkOptions {
   readonly host: string
   readonly state_path: string
   readonly networks_path: string
+  readonly instances_path: string
   readonly public_interface: string | null
   readonly dhcp_domain: string
+  readonly vendor_data: Readonly<Record<string, unknown>>
   readonly dhcp_lease_time_s: number
   readonly host_networking: 'auto' | 'bridge' | 'none'
   readonly network_namespace: string | null

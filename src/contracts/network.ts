@@ -113,8 +113,9 @@ export const HostNetworks = T.Object({
 export type HostNetworks = Static<typeof HostNetworks>
 
 /** The same for two states that say the same, whenever they were taken. */
-export function networksDigest({ as_of: _, ...said }: HostNetworks): string {
-  return createHash('sha256').update(JSON.stringify(said)).digest('hex')
+export function networksDigest(state: HostNetworks): string {
+  const said = JSON.stringify({ ...state, as_of: 0 })
+  return createHash('sha256').update(said).digest('hex')
 }
 
 /** A call on `agentTopic(host)`: this is how the host's network has to be. It answers once it has taken it over. */

@@ -2,6 +2,8 @@ import { runOrThrow } from './command.ts'
 
 /** A group of processes with its own view of mounts and processes, which ends when this process ends. */
 export interface Namespace {
+  /** Path of its network namespace: its own, or the machine's. */
+  readonly network: string
   running(): boolean
   /** Runs a program inside. @returns its standard output. @throws {Error} with what it said on standard error. */
   exec(command: string[]): Promise<string>
@@ -62,6 +64,7 @@ export async function startNamespace(options: NamespaceOptions): Promise<Namespa
   })
   const complaints = collect(child.stderr)
   const namespace: Namespace = {
+    network: `/proc/${child.pid}/ns/net`,
     running: () => child.exitCode === null && child.signalCode === null,
     exec: (command) => runOrThrow(['nsenter', ...entrances(child.pid, network), '--', ...command]),
     complaints: () => complaints.text.trim(),

@@ -12,7 +12,7 @@ export interface Need {
   readonly packages: readonly string[]
 }
 
-/** What a compute host of libvirt and QEMU is made of. */
+/** What a compute host of libvirt and QEMU is made of, with the network of its guests. */
 export const HYPERVISOR: readonly Need[] = [
   { programs: ['libvirtd', 'virtlogd'], packages: ['libvirt-daemon', 'libvirt-daemon-driver-qemu'] },
   { programs: ['virsh'], packages: ['libvirt-clients'] },

@@ -11,6 +11,8 @@ import { startNamespace, type Namespace } from './namespace.ts'
 export interface PrivateLibvirtd {
   /** The read-write socket, reachable from outside the namespaces. */
   readonly socket: string
+  /** Path of the network namespace in which it and its guests are. */
+  readonly network: string
   /** Runs a command as a process of this host sees it. @returns its standard output. */
   exec(command: string[]): Promise<string>
   /** Ends libvirtd alone; its guests live on. */
@@ -47,6 +49,7 @@ export async function startPrivateLibvirtd(options: PrivateLibvirtdOptions): Pro
   const socket = join(directory, 'run/libvirt-sock')
   const host: PrivateLibvirtd = {
     socket,
+    network: namespace.network,
     exec: (command) => namespace.exec(command),
     stopDaemon: () => stopDaemon(namespace),
     startDaemon: async () => {

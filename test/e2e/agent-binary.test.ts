@@ -59,6 +59,8 @@ shutdown_timeout = 10
 [libvirt]
 connection_uri = qemu:///system?socket=${host.socket}
 virt_type = qemu
+[bunova]
+network_namespace = ${host.network}
 `,
     )
   }, 120_000)

@@ -5,6 +5,7 @@ import postgres from 'postgres'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
 import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
+import { eventually } from '../support/eventually.ts'
 import { type OpenStack, openstack } from '../support/openstack.ts'
 import { has } from '../support/requirements.ts'
 
@@ -32,6 +33,8 @@ reserved_host_memory_mb = 0
 [libvirt]
 connection_uri = qemu:///system?socket=${host.socket}
 virt_type = qemu
+[bunova]
+network_namespace = ${host.network}
 `,
     })
     os = openstack(cloud.statePath)
@@ -92,7 +95,7 @@ virt_type = qemu
   }, 60_000)
 
   test('network list', async () => {
-    expect((await os.json<Named[]>('network', 'list')).map((each) => each.Name)).toEqual(['private'])
+    expect((await os.json<Named[]>('network', 'list')).map((each) => each.Name).toSorted()).toEqual(['private', 'public'])
   }, 60_000)
 
   test('server create --wait ends ACTIVE with an address, and virsh sees the guest', async () => {
@@ -185,13 +188,14 @@ virt_type = qemu
     await os.run('server', 'delete', '--wait', server.id)
     expect(await os.json<Named[]>('server', 'list')).toEqual([])
     expect(await host.virsh('list', '--all', '--name')).toBe('')
+    await eventually(async () => expect(await host.exec(['ip', '-o', 'link'])).not.toMatch(/brq|tap|vgw/))
     expect(readdirSync(host.instancesDir).filter((name) => /^[0-9a-f]{8}-/.test(name))).toEqual([])
     const socket = join(cloud.statePath, 'postgres/run')
     const sql = postgres({ host: socket, database: 'postgres', username: 'nova', max: 1 })
     try {
       const [rows] = await sql`
         select (select count(*) from cell1.claims)::int as claims,
-          (select count(*) from global.ports)::int as ports,
+          (select count(*) from global.ports where device_owner like 'compute:%')::int as ports,
           (select count(*) from global.server_mappings)::int as mappings,
           (select sum(instances + cores + memory_mb) from global.quota_usages)::int as quota,
           (select sum(vcpus_used + memory_mb_used + disk_gb_used) from cell1.hosts)::int as used,

@@ -13,6 +13,8 @@ export interface LibvirtHost {
   readonly name: string
   /** libvirtd's read-write socket. */
   readonly socket: string
+  /** Path of the host's network namespace; another one after `powerOn`. */
+  readonly network: string
   /** For the guests' disks: the same path on the host and in the test. */
   readonly instancesDir: string
   /** Runs a command on the host. @returns its standard output. */
@@ -54,6 +56,9 @@ export async function startLibvirtHost(options: LibvirtHostOptions = {}): Promis
     name,
     instancesDir,
     socket: daemon.socket,
+    get network() {
+      return daemon.network
+    },
     exec: (command) => daemon.exec(command),
     virsh: async (...args) => (await runOrThrow(['virsh', '-q', '-c', libvirtUri(daemon.socket), ...args])).trim(),
     stopDaemon: () => daemon.stopDaemon(),

@@ -18,7 +18,7 @@ interface Definition {
 
 export const REQUIREMENTS = {
   libvirt: {
-    needs: [...HYPERVISOR, { programs: ['ip'], packages: ['iproute2'] }],
+    needs: HYPERVISOR,
     problem: namespaceProblem,
   },
   network: {

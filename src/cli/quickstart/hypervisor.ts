@@ -16,6 +16,8 @@ export type Hypervisor =
   | {
       readonly kind: 'libvirt'
       readonly socket: string
+      /** Path of the network namespace in which its guests are; null is the machine's own. */
+      readonly network: string | null
       /** What a person types to see its guests. */
       readonly listCommand: string
       stop(): Promise<void>
@@ -58,7 +60,7 @@ export async function provideHypervisor(screen: Screen, directory: string): Prom
     const socket = await runningLibvirt()
     if (socket !== null) {
       const listCommand = 'virsh -c qemu:///system list'
-      return [`the libvirt that runs here, ${socket}`, { kind: 'libvirt', socket, listCommand, stop: async () => {} }]
+      return [`the libvirt that runs here, ${socket}`, { kind: 'libvirt', socket, network: null, listCommand, stop: async () => {} }]
     }
     update('starting libvirt')
     const trial = Bun.spawnSync(['unshare', '--mount', '--uts', '--pid', '--fork', findProgram('true') ?? '/bin/true'])
@@ -67,14 +69,15 @@ export async function provideHypervisor(screen: Screen, directory: string): Prom
       const reason = `no namespaces may be made here (${said}); a container needs --privileged for that`
       return [`simulated: ${reason}`, { kind: 'simulated', reason }]
     }
-    const daemon = await startPrivateLibvirtd({ directory, network: 'machine' })
+    const daemon = await startPrivateLibvirtd({ directory, network: 'none' })
     const shown = await show(daemon.socket)
     const listCommand = shown ? 'virsh list' : `virsh -c '${libvirtUri(daemon.socket)}' list`
     const stop = async (): Promise<void> => {
       if (shown) await hide(daemon.socket)
       await daemon.stop()
     }
-    return ['a libvirtd and virtlogd of its own', { kind: 'libvirt', socket: daemon.socket, listCommand, stop }]
+    const { socket: own, network } = daemon
+    return ['a libvirtd and virtlogd of its own', { kind: 'libvirt', socket: own, network, listCommand, stop }]
   })
 }
 

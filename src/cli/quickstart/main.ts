@@ -137,7 +137,8 @@ async function start(options: QuickstartOptions, statePath: string, hypervisor: 
 function configuration(logs: string, hypervisor: Hypervisor): string {
   const general = `[DEFAULT]\nlog_dir = ${logs}\n`
   if (hypervisor.kind === 'simulated') return general
-  return `${general}[libvirt]\nconnection_uri = ${libvirtUri(hypervisor.socket)}\n`
+  const network = hypervisor.network === null ? '' : `[bunova]\nnetwork_namespace = ${hypervisor.network}\n`
+  return `${general}[libvirt]\nconnection_uri = ${libvirtUri(hypervisor.socket)}\n${network}`
 }
 
 /** The usual address, or a free port where another program has that one. */
