@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { assert } from '../kernel/index.ts'
 import { MAX_RANKED } from './snapshot.ts'
 
-/** What `wasm/assembly/core.ts` exports; the layout of what is written and read here stands in its `layout.ts`. */
+/** What `wasm/assembly/core.ts` exports; `layout.ts` and `record.ts` there say what is written and read here. */
 interface Exports {
-  bind(blocks: number, present: number, survivors: number, scores: number, peaks: number): void
-  scan(conditions: number, weighers: number, count: number): number
-  readonly conditions: WebAssembly.Global
-  readonly weighers: WebAssembly.Global
+  bind(room: number, present: number, log: number, entries: number, entryBytes: number, met: number, stale: number): void
+  use(blocks: number): void
+  scan(record: number, conditions: number, weighers: number, count: number): number
+  update(record: number, conditions: number, weighers: number, count: number, from: number, to: number): number
   readonly ranking: WebAssembly.Global
   readonly heap: WebAssembly.Global
 }
@@ -18,38 +18,80 @@ export const HAS_NOT = 1
 export const AT_LEAST = 2
 export const AT_MOST = 3
 
-/** The floor of a weigher that has none. */
-export const UNBOUNDED = -(2 ** 31)
-
 export const MAX_CONDITIONS = 64
-export const MAX_WEIGHERS = 32
+export const MAX_WEIGHERS = 31
+/** What a record that is kept may have; there are so many of these, beside one for everything else. */
+export const MAX_KEPT_CONDITIONS = 32
+export const MAX_KEPT_WEIGHERS = 16
+export const KEPT_RECORDS = 32
 
-const CONDITION_WORDS = 6
-const WEIGHER_WORDS = 6
+const HEADER_WORDS = 8
+const CONDITION_WORDS = 8
+const WEIGHER_WORDS = 24
 const RANK_WORDS = 4
 const PAGE_BYTES = 65_536
 
 export interface CoreSize {
-  /** A multiple of 128, so that every column and bitmap is whole blocks and aligned for the vector instructions. */
+  /** 256 times a power of two, so that every column and bitmap is whole blocks and aligned for the vector instructions. */
   readonly hosts: number
-  readonly columns: number
+  /** Columns of i32, f32 and f64. */
+  readonly integers: number
+  readonly floats: number
+  readonly doubles: number
   readonly bitmaps: number
 }
 
+/** A weigher in the words of the core; columns by their index. */
+export interface CoreWeigher {
+  /** Its values in f32, not below the floor. */
+  readonly rounded: number
+  /** Its values exactly, in a column of i32, or else of f64. */
+  readonly exact: number
+  readonly real: boolean
+  readonly floor: number | null
+  readonly multiplier: number
+}
+
+/** Multipliers of one weigher that differ from host to host: columns of f32 and f64. */
+export interface CoreMultipliers {
+  readonly rounded: number
+  readonly exact: number
+}
+
 /**
- * One instance of the WASM core: its memory, cut into columns (an i32 per host), bitmaps (a bit per host) and scratch.
- * Bitmap 0 is the slots that have a host.
+ * One instance of the WASM core: its memory, cut into columns (a number per host), bitmaps (a bit per host), the log of
+ * changes, and records of scans. Bitmap 0 is the slots that have a host.
  */
 export interface Core extends CoreSize {
+  /** Size of everything but the kept records. */
   readonly bytes: number
-  column(index: number): Int32Array
+  /** Entries that the log keeps. */
+  readonly logged: number
+  integerColumn(index: number): Int32Array
+  floatColumn(index: number): Float32Array
+  doubleColumn(index: number): Float64Array
   bitmap(index: number): Uint32Array
-  /** Writes condition `at`: a bitmap index for HAS and HAS_NOT, a column index for AT_LEAST and AT_MOST. */
+  /** No slot from here on has a host. */
+  use(slots: number): void
+  /** Writes change `number` of the log: the host in `slot`, with its quantities as they are until now. */
+  log(number: number, slot: number): void
+  /** The slot of change `number`. */
+  loggedSlot(number: number): number
+  /** One of the kept records, or KEPT_RECORDS for the one that is not kept. */
+  record(index: number): CoreRecord
+}
+
+/** A scan: what it asks, and what it found. */
+export interface CoreRecord {
+  /** Has to be called before conditions and weighers are written. */
+  shape(conditions: number, weighers: number): void
+  /** Writes condition `at`: a bitmap for HAS and HAS_NOT, a column of i32 for AT_LEAST and AT_MOST. */
   setCondition(at: number, operation: number, operand: number, amount: number): void
-  setWeigher(at: number, column: number, floor: number, multiplier: number): void
-  /** Runs the first so many conditions and weighers; returns how many hosts are left. */
-  scan(conditions: number, weighers: number, count: number): number
-  /** Results of the last scan. */
+  setWeigher(at: number, weigher: CoreWeigher, multipliers: CoreMultipliers | null): void
+  /** Looks at every host; returns how many are left. */
+  scan(count: number): number
+  /** Looks at those that the log has from one change up to another. */
+  update(count: number, from: number, to: number): number
   rejected(condition: number): number
   /** The value nearest to the amount among the rejected: of AT_LEAST, where it is at least 0, and AT_MOST. */
   nearest(condition: number): number
@@ -67,56 +109,114 @@ function coreModule(): WebAssembly.Module {
   return compiled
 }
 
+/** Bytes of a record over so many hosts. */
+export function recordBytes(hosts: number, conditions: number, weighers: number): number {
+  const room = Math.ceil(hosts / 256) * 4
+  const perBlock = 3 + 2 * weighers + 2 * conditions
+  return (HEADER_WORDS + CONDITION_WORDS * conditions + WEIGHER_WORDS * weighers + room * perBlock) * 4
+}
+
 export function openCore(size: CoreSize): Core {
-  assert(size.hosts > 0 && size.hosts % 128 === 0, 'a core holds a multiple of 128 hosts')
-  const blocks = size.hosts / 64
-  const columnBytes = size.hosts * 4
-  const bitmapBytes = size.hosts / 8
-  const scratchBytes = bitmapBytes + columnBytes + Math.ceil(blocks / 4) * 16
+  const slots = size.hosts
+  assert(slots >= 256 && Number.isInteger(Math.log2(slots)), 'a core holds 256 hosts times a power of two')
+  const room = slots / 64
+  const entryWords = 1 + size.integers
+  const logged = slots / 4
+  const scratchBytes = recordBytes(slots, MAX_CONDITIONS, MAX_WEIGHERS)
+  const keptBytes = recordBytes(slots, MAX_KEPT_CONDITIONS, MAX_KEPT_WEIGHERS)
 
   const memory = new WebAssembly.Memory({ initial: 1 })
   const core = new WebAssembly.Instance(coreModule(), { env: { memory } }).exports as unknown as Exports
-  const columns = Math.ceil(core.heap.value / 16) * 16
-  const bitmaps = columns + size.columns * columnBytes
-  const survivors = bitmaps + size.bitmaps * bitmapBytes
-  const bytes = survivors + scratchBytes
-  memory.grow(Math.ceil(bytes / PAGE_BYTES) - 1)
-  core.bind(blocks, bitmaps, survivors, survivors + bitmapBytes, survivors + bitmapBytes + columnBytes)
+  let end = Math.ceil(core.heap.value / 64) * 64
+  const place = (bytes: number): number => {
+    const at = end
+    end += Math.ceil(bytes / 64) * 64
+    return at
+  }
+  const integers = place(size.integers * slots * 4)
+  const floats = place(size.floats * slots * 4)
+  const doubles = place(size.doubles * slots * 8)
+  const bitmaps = place((size.bitmaps * slots) / 8)
+  const logAt = place(logged * entryWords * 4)
+  const met = place(slots * 4)
+  const stale = place(room * 8)
+  const scratch = place(scratchBytes)
+  const bytes = end
+  const kept = place(KEPT_RECORDS * keptBytes)
+  memory.grow(Math.ceil(end / PAGE_BYTES) - 1)
+  core.bind(room, bitmaps, logAt, logged, entryWords * 4, met, stale)
 
   const words = new Int32Array(memory.buffer)
-  const doubles = new Float64Array(memory.buffer)
-  const conditionAt = core.conditions.value / 4
-  const weigherAt = core.weighers.value / 4
+  const doublesOf = new Float64Array(memory.buffer)
   const rankAt = core.ranking.value / 4
+
+  function record(index: number): CoreRecord {
+    const address = index === KEPT_RECORDS ? scratch : kept + index * keptBytes
+    const conditionAt = address / 4 + HEADER_WORDS
+    let conditionCount = 0
+    let weigherCount = 0
+    let weigherAt = 0
+    return {
+      shape(conditions, weighers) {
+        assert(conditions <= MAX_CONDITIONS, `a scan asks at most ${MAX_CONDITIONS} conditions`)
+        assert(weighers <= MAX_WEIGHERS, `a scan weighs by at most ${MAX_WEIGHERS} weighers`)
+        conditionCount = conditions
+        weigherCount = weighers
+        weigherAt = conditionAt + conditions * CONDITION_WORDS
+      },
+      setCondition(at, operation, operand, amount) {
+        const word = conditionAt + at * CONDITION_WORDS
+        words[word] = operation
+        words[word + 1] = operation >= AT_LEAST ? integers + operand * slots * 4 : bitmaps + (operand * slots) / 8
+        words[word + 2] = amount
+        words[word + 6] = 4 + operand * 4
+      },
+      setWeigher(at, { rounded, exact, real, floor, multiplier }, multipliers) {
+        const word = weigherAt + at * WEIGHER_WORDS
+        words[word] = floats + rounded * slots * 4
+        words[word + 1] = real ? doubles + exact * slots * 8 : integers + exact * slots * 4
+        words[word + 2] = Number(real)
+        words[word + 3] = Number(floor !== null)
+        doublesOf[word / 2 + 2] = multiplier
+        doublesOf[word / 2 + 3] = floor ?? 0
+        words[word + 12] = multipliers ? floats + multipliers.rounded * slots * 4 : 0
+        words[word + 13] = multipliers ? doubles + multipliers.exact * slots * 8 : 0
+        words[word + 14] = 4 + exact * 4
+      },
+      scan(count) {
+        assert(count >= 1 && count <= MAX_RANKED, `a scan ranks 1 to ${MAX_RANKED} hosts`)
+        return core.scan(address, conditionCount, weigherCount, count)
+      },
+      update(count, from, to) {
+        assert(count >= 1 && count <= MAX_RANKED, `a scan ranks 1 to ${MAX_RANKED} hosts`)
+        return core.update(address, conditionCount, weigherCount, count, from | 0, to | 0)
+      },
+      rejected: (condition) => words[conditionAt + condition * CONDITION_WORDS + 3] as number,
+      nearest: (condition) => words[conditionAt + condition * CONDITION_WORDS + 4] as number,
+      low: (weigher) => doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 4] as number,
+      high: (weigher) => doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 5] as number,
+      rankedSlot: (place) => words[rankAt + place * RANK_WORDS] as number,
+      rankedWeight: (place) => doublesOf[(rankAt + place * RANK_WORDS) / 2 + 1] as number,
+    }
+  }
 
   return {
     ...size,
     bytes,
-    column: (index) => new Int32Array(memory.buffer, columns + index * columnBytes, size.hosts),
-    bitmap: (index) => new Uint32Array(memory.buffer, bitmaps + index * bitmapBytes, size.hosts / 32),
-    setCondition(at, operation, operand, amount) {
-      const word = conditionAt + at * CONDITION_WORDS
-      words[word] = operation
-      words[word + 1] = operation >= AT_LEAST ? columns + operand * columnBytes : bitmaps + operand * bitmapBytes
-      words[word + 2] = amount
+    logged,
+    integerColumn: (index) => new Int32Array(memory.buffer, integers + index * slots * 4, slots),
+    floatColumn: (index) => new Float32Array(memory.buffer, floats + index * slots * 4, slots),
+    doubleColumn: (index) => new Float64Array(memory.buffer, doubles + index * slots * 8, slots),
+    bitmap: (index) => new Uint32Array(memory.buffer, bitmaps + (index * slots) / 8, slots / 32),
+    use: (used) => core.use(Math.ceil(used / 64)),
+    log(number, slot) {
+      let to = logAt / 4 + (number & (logged - 1)) * entryWords
+      words[to++] = slot
+      for (let column = 0, from = integers / 4 + slot; column < size.integers; column++, from += slots) {
+        words[to++] = words[from] as number
+      }
     },
-    setWeigher(at, column, floor, multiplier) {
-      const word = weigherAt + at * WEIGHER_WORDS
-      words[word] = columns + column * columnBytes
-      words[word + 1] = floor
-      doubles[word / 2 + 2] = multiplier
-    },
-    scan(conditions, weighers, count) {
-      assert(conditions <= MAX_CONDITIONS, `a scan asks at most ${MAX_CONDITIONS} conditions`)
-      assert(weighers <= MAX_WEIGHERS, `a scan weighs by at most ${MAX_WEIGHERS} weighers`)
-      assert(count >= 1 && count <= MAX_RANKED, `a scan ranks 1 to ${MAX_RANKED} hosts`)
-      return core.scan(conditions, weighers, count)
-    },
-    rejected: (condition) => words[conditionAt + condition * CONDITION_WORDS + 3] as number,
-    nearest: (condition) => words[conditionAt + condition * CONDITION_WORDS + 4] as number,
-    low: (weigher) => words[weigherAt + weigher * WEIGHER_WORDS + 2] as number,
-    high: (weigher) => words[weigherAt + weigher * WEIGHER_WORDS + 3] as number,
-    rankedSlot: (place) => words[rankAt + place * RANK_WORDS] as number,
-    rankedWeight: (place) => doubles[(rankAt + place * RANK_WORDS) / 2 + 1] as number,
+    loggedSlot: (number) => words[logAt / 4 + (number & (logged - 1)) * entryWords] as number,
+    record,
   }
 }

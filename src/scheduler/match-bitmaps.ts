@@ -1,5 +1,6 @@
 import { assert } from '../kernel/index.ts'
 import { clearBit, setBit } from './bits.ts'
+import type { ChangeLog } from './change-log.ts'
 import type { Predicate } from './filters/filter.ts'
 import type { Host } from './host.ts'
 
@@ -7,36 +8,40 @@ import type { Host } from './host.ts'
 export interface MatchBitmaps {
   /** The number of the predicate's bitmap, brought up to date. */
   indexOf(predicate: Predicate): number
-  /** The host in this slot is not as it was. */
-  changed(slot: number): void
 }
 
 interface Match {
   readonly index: number
   /** Changes before this one are in the bitmap. */
   seen: number
+  /** When it was asked last, counted in askings. */
+  asked: number
 }
-
-/** Seen nothing yet. */
-const NEVER = -1
 
 /**
  * Keeps bitmaps by asking again only about hosts that have changed since the last use. Predicates that were not asked
  * for longest make room for new ones.
  */
-export function createMatchBitmaps(bitmaps: readonly Uint32Array[], hosts: readonly (Host | undefined)[]): MatchBitmaps {
-  /** In the order of their last use. */
+export function createMatchBitmaps(
+  bitmaps: readonly Uint32Array[],
+  hosts: readonly (Host | undefined)[],
+  log: ChangeLog,
+): MatchBitmaps {
   const matches = new Map<string, Match>()
-  /** Slots that have changed, since change number `logged`; a log longer than the hosts are many gains nothing. */
-  const log: number[] = []
-  let logged = 0
+  let askings = 0
 
-  function allot(): Match {
-    if (matches.size < bitmaps.length) return { index: matches.size, seen: NEVER }
-    const oldest = matches.entries().next().value
+  function allot(key: string): Match {
+    const match = { index: matches.size < bitmaps.length ? matches.size : evict(), seen: Number.NEGATIVE_INFINITY, asked: 0 }
+    matches.set(key, match)
+    return match
+  }
+
+  function evict(): number {
+    let oldest: [string, Match] | undefined
+    for (const each of matches) if (!oldest || each[1].asked < oldest[1].asked) oldest = each
     assert(oldest, 'there is room for a predicate')
     matches.delete(oldest[0])
-    return { index: oldest[1].index, seen: NEVER }
+    return oldest[1].index
   }
 
   function ask({ test }: Predicate, bits: Uint32Array, host: Host | undefined): void {
@@ -47,22 +52,14 @@ export function createMatchBitmaps(bitmaps: readonly Uint32Array[], hosts: reado
 
   return {
     indexOf(predicate) {
-      const match = matches.get(predicate.key) ?? allot()
-      matches.delete(predicate.key)
-      matches.set(predicate.key, match)
+      const match = matches.get(predicate.key) ?? allot(predicate.key)
+      match.asked = ++askings
+      if (match.seen === log.count) return match.index
       const bits = bitmaps[match.index] as Uint32Array
-      if (match.seen < logged) for (const host of hosts) ask(predicate, bits, host)
-      else for (let at = match.seen - logged; at < log.length; at++) ask(predicate, bits, hosts[log[at] as number])
-      match.seen = logged + log.length
+      if (match.seen < log.first) for (const host of hosts) ask(predicate, bits, host)
+      else for (let at = match.seen; at < log.count; at++) ask(predicate, bits, hosts[log.slot(at)])
+      match.seen = log.count
       return match.index
-    },
-    changed(slot) {
-      if (matches.size === 0) return
-      if (log.length >= hosts.length) {
-        logged += log.length
-        log.length = 0
-      }
-      log.push(slot)
     },
   }
 }

@@ -2,6 +2,7 @@ import type { PlanRequest } from '../contracts/index.ts'
 import { type Condition, type Filter, type FilterOptions, type Rejected, type Says, verb } from './filters/filter.ts'
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
+import { type Asked, createRequestClasses, type Questions, type RequestClasses } from './request-class.ts'
 import { MAX_RANKED, normalised, type Outcome, type Range, type Snapshot } from './snapshot.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
@@ -46,21 +47,27 @@ const RANKED_PER_CANDIDATE = 16
  * Alternates are hosts of the winner's cell, as in Nova: a retry never moves a server to another cell.
  */
 export function plan(policy: Policy, snapshot: Snapshot, request: PlanRequest): Plan {
-  const asked = questions(policy, request)
-  const outcome = snapshot.scan({
-    conditions: asked.conditions,
-    weighings: policy.weighings,
-    count: hostsToRank(policy, snapshot, request),
-  })
+  const { questions, of } = classesOf(policy).of(request)
+  const recurs = ++of.decisions > 1
+  const { conditions, weighings } = of
+  const outcome = snapshot.scan({ conditions, weighings, count: hostsToRank(policy, snapshot, request), recurs })
   return {
     hosts: snapshot.size,
-    candidates: choose(policy, snapshot, request, outcome),
-    rejections: rejectionsOf(asked, outcome),
+    candidates: choose(policy, snapshot, request, weighings, outcome),
+    rejections: rejectionsOf(questions, outcome),
   }
 }
 
-/** All conditions of a request, in the order in which a host has to pass them, and the filter that each is of. */
-interface Questions {
+/** What requests ask by a policy is remembered with it. */
+const classes = new WeakMap<Policy, RequestClasses>()
+
+function classesOf(policy: Policy): RequestClasses {
+  let known = classes.get(policy)
+  if (!known) classes.set(policy, (known = createRequestClasses((asked) => questionsOf(policy, asked))))
+  return known
+}
+
+interface Draft extends Questions {
   readonly filters: string[]
   readonly conditions: Condition[]
 }
@@ -69,32 +76,32 @@ interface Questions {
  * Hosts that were tried before come off first. A host or node named by an admin replaces the filters, as in Nova; a
  * requested one still has to pass them.
  */
-function questions(policy: Policy, request: PlanRequest): Questions {
-  const asked: Questions = { filters: [], conditions: [] }
-  const { ignore_hosts, force_host, force_node, requested_host, requested_node } = request
+function questionsOf(policy: Policy, asked: Asked): Questions {
+  const draft: Draft = { filters: [], conditions: [], weighings: policy.weighings }
+  const { ignore_hosts, force_host, force_node, requested_host, requested_node } = asked
   if (ignore_hosts.length > 0) {
-    add(asked, 'ignore_hosts', { kind: 'host_not_in', hosts: ignore_hosts, says: triedBefore })
+    add(draft, 'ignore_hosts', { kind: 'host_not_in', hosts: ignore_hosts, says: triedBefore })
   }
-  if (force_host !== null) add(asked, 'force_hosts', { kind: 'host_in', hosts: [force_host], says: notAskedFor })
-  if (force_node !== null) add(asked, 'force_nodes', { kind: 'node_in', nodes: [force_node], says: notAskedFor })
-  if (force_host !== null || force_node !== null) return asked
+  if (force_host !== null) add(draft, 'force_hosts', { kind: 'host_in', hosts: [force_host], says: notAskedFor })
+  if (force_node !== null) add(draft, 'force_nodes', { kind: 'node_in', nodes: [force_node], says: notAskedFor })
+  if (force_host !== null || force_node !== null) return draft
 
   if (requested_host !== undefined) {
-    add(asked, 'requested_host', { kind: 'host_in', hosts: [requested_host], says: notAskedFor })
+    add(draft, 'requested_host', { kind: 'host_in', hosts: [requested_host], says: notAskedFor })
   }
   if (requested_node !== undefined) {
-    add(asked, 'requested_node', { kind: 'node_in', nodes: [requested_node], says: notAskedFor })
+    add(draft, 'requested_node', { kind: 'node_in', nodes: [requested_node], says: notAskedFor })
   }
   for (const filter of policy.filters) {
-    for (const condition of filter.asks(request, policy.options)) add(asked, filter.name, condition)
+    for (const condition of filter.asks(asked, policy.options)) add(draft, filter.name, condition)
   }
-  return asked
+  return draft
 }
 
 const triedBefore: Says = (r) => `${verb(r, 'was', 'were')} tried before`
 const notAskedFor: Says = (r) => `${verb(r, 'is', 'are')} not the one asked for`
 
-function add({ filters, conditions }: Questions, filter: string, condition: Condition): void {
+function add({ filters, conditions }: Draft, filter: string, condition: Condition): void {
   filters.push(filter)
   conditions.push(condition)
 }
@@ -115,13 +122,20 @@ function hostsToRank(policy: Policy, snapshot: Snapshot, request: PlanRequest): 
   return Math.min(MAX_RANKED, Math.max(request.count * others, policy.host_subset_size))
 }
 
-function choose(policy: Policy, snapshot: Snapshot, request: PlanRequest, outcome: Outcome): PlannedHost[] {
+function choose(
+  policy: Policy,
+  snapshot: Snapshot,
+  request: PlanRequest,
+  weighings: readonly Weighing[],
+  outcome: Outcome,
+): PlannedHost[] {
   const candidates: PlannedHost[] = []
-  for (const { slot, weight } of drawn(policy, outcome.ranked, request.seed)) {
+  const ranked = drawn(policy, outcome.ranked, request.seed)
+  for (let place = 0; place < ranked.length && candidates.length < request.count; place++) {
+    const { slot, weight } = ranked[place] as Outcome['ranked'][number]
     const host = snapshot.host(slot)
     if (candidates[0] && candidates[0].host.cell_id !== host.cell_id) continue
-    candidates.push({ host, weight, shares: sharesOf(policy, snapshot, slot, outcome) })
-    if (candidates.length === request.count) break
+    candidates.push({ host, weight, shares: sharesOf(weighings, snapshot, slot, outcome) })
   }
   return candidates
 }
@@ -142,10 +156,13 @@ function drawn(policy: Policy, ranked: Outcome['ranked'], seed: number): Outcome
   return order
 }
 
-function sharesOf({ weighings }: Policy, snapshot: Snapshot, slot: number, outcome: Outcome): number[] {
-  return weighings.map(({ quantity, floor, multiplier }, index) => {
-    return multiplier * normalised(snapshot.quantity(slot, quantity), floor, outcome.ranges[index] as Range)
-  })
+function sharesOf(weighings: readonly Weighing[], snapshot: Snapshot, slot: number, outcome: Outcome): number[] {
+  const shares: number[] = []
+  for (let index = 0; index < weighings.length; index++) {
+    const { quantity, floor, multiplier } = weighings[index] as Weighing
+    shares.push(multiplier * normalised(snapshot.quantity(slot, quantity), floor, outcome.ranges[index] as Range))
+  }
+  return shares
 }
 
 /** Fisher and Yates, over the first `count`. */

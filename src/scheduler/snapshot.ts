@@ -8,6 +8,8 @@ export interface Pass {
   readonly weighings: readonly Weighing[]
   /** Hosts wanted, 1…MAX_RANKED. */
   readonly count: number
+  /** These very conditions and weighings come again: what is found out about them is worth keeping. */
+  readonly recurs?: boolean
 }
 
 export interface Outcome {

@@ -9,7 +9,7 @@ import type { HostRow } from '../contracts/index.ts'
 import { QUANTITIES } from './host.ts'
 import { imaginaryHost, imaginaryRequest } from './imaginary.ts'
 import { plan, type Policy } from './plan.ts'
-import { seededRandom } from './random.ts'
+import { randomBelow, seededRandom } from './random.ts'
 import type { Snapshot } from './snapshot.ts'
 import { createTwin, type Twin } from './twin.ts'
 import { weighings } from './weighers/index.ts'
@@ -49,10 +49,24 @@ function told(policy: Policy, snapshot: Snapshot, request: PlanRequest) {
   }
 }
 
-/** Compares without `expect` first: of tens of thousands of decisions only one that differs is worth its report. */
-function agree(policy: Policy, fleet: Snapshot, twin: Snapshot, request: PlanRequest): void {
+/** The fleet without the memory of what comes again: every pass looks at every host. */
+const scanning = (fleet: Fleet): Snapshot => ({
+  size: fleet.size,
+  cells: fleet.cells,
+  host: fleet.host,
+  quantity: fleet.quantity,
+  scan: (pass) => fleet.scan({ ...pass, recurs: false }),
+})
+
+/**
+ * With kept records, by a full scan, and the twin: all three tell the same.
+ * Compares without `expect` first: of tens of thousands of decisions only one that differs is worth its report.
+ */
+function agree(policy: Policy, fleet: Fleet, twin: Snapshot, request: PlanRequest): void {
   const [one, other] = [told(policy, fleet, request), told(policy, twin, request)]
   if (!Bun.deepEquals(one, other, true)) expect(one).toEqual(other)
+  const full = told(policy, scanning(fleet), request)
+  if (!Bun.deepEquals(full, other, true)) expect(full).toEqual(other)
 }
 
 /** Far more than they take; the default of 5 s is not, on a busy machine. */
@@ -298,4 +312,80 @@ test('hosts that differ by less than an f32 can tell are ranked by their exact w
     }),
     { numRuns: 400, examples: [[late.map((offset): [number, number] => [0, offset]), 0.7, 0, 3]] },
   )
+}, TIMEOUT_MS)
+
+/** Conditions and weighers of several kinds, for requests that come again and again. */
+const CHURNED: readonly Policy[] = [
+  {
+    filters: enabledFilters(FILTERS),
+    options: FILTER_OPTIONS,
+    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+    host_subset_size: 1,
+    shuffle_best_same_weighed_hosts: false,
+  },
+  {
+    filters: enabledFilters([...FILTERS, 'IoOpsFilter', 'NumInstancesFilter', 'ComputeCapabilitiesFilter', 'IsolatedHostsFilter']),
+    options: { ...FILTER_OPTIONS, isolated_hosts: ['host-1', 'host-7'], max_io_ops_per_host: 3 },
+    weighings: [
+      { name: 'a', quantity: 'free_ram_mb', floor: 0, multiplier: -1 },
+      { name: 'b', quantity: 'num_instances', floor: null, multiplier: -0.3 },
+      { name: 'c', quantity: 'failed_builds', floor: null, multiplier: -1e6 },
+      { name: 'd', quantity: 'free_disk_gb', floor: null, multiplier: 2 },
+    ],
+    host_subset_size: 1,
+    shuffle_best_same_weighed_hosts: false,
+  },
+]
+
+test.each([0, 1])('what is kept of requests that come again is what a scan finds, under churn (policy %p)', (which) => {
+  const policy = CHURNED[which] as Policy
+  let decisions = 0
+  for (const [hosts, classes, uniform] of [
+    [700, 6, false],
+    [3_000, 24, false],
+    [3_000, 3, true],
+    [1_500, 60, false],
+  ] as const) {
+    const random = seededRandom(hosts + classes + which)
+    const fleet = createFleet({ service_down_time: 60 })
+    const twin = createTwin({ service_down_time: 60 })
+    const both = [fleet, twin]
+    const rows = Array.from({ length: hosts }, (_, id) => {
+      const row = imaginaryHost(id + 1, uniform ? seededRandom(1) : random)
+      return { ...row, running_vms: randomBelow(5, random), io_ops: randomBelow(4, random) }
+    })
+    for (const row of rows) for (const each of both) each.put('cell1', row, 0)
+    const requests = Array.from({ length: classes }, (_, nth) => {
+      const request = imaginaryRequest(nth, 1 + (nth % 24))
+      const extra_specs: Record<string, string> = nth % 5 === 4 ? { num_instances: '<= 3' } : {}
+      return { ...request, availability_zone: nth % 3 === 2 ? 'az1' : null, flavor: { ...request.flavor, extra_specs } }
+    })
+    for (let round = 0; round < 2_000; round++) {
+      const request = requests[randomBelow(classes, random)] as PlanRequest
+      agree(policy, fleet, twin, { ...request, seed: round, count: round % 50 === 0 ? 64 : 3 })
+      decisions += 3
+      for (let change = randomBelow(6, random); change > 0; change--) {
+        const at = randomBelow(hosts, random)
+        const row = rows[at] as HostRow
+        const slot = fleet.slotOf('cell1', row.id)
+        const kind = randomBelow(20, random)
+        if (kind === 0 && slot !== undefined) for (const each of both) each.remove('cell1', row.id)
+        else if (kind < 4 || slot === undefined) {
+          rows[at] = {
+            ...row,
+            disabled: randomBelow(8, random) === 0,
+            availability_zone: randomBelow(4, random) === 0 ? 'az1' : 'nova',
+            failed_builds: randomBelow(30, random) === 0 ? 1 + randomBelow(3, random) : 0,
+            vcpus_used: randomBelow(row.vcpus_capacity + 1, random),
+            memory_mb_used: randomBelow(row.memory_mb_capacity + 1, random),
+          }
+          for (const each of both) each.put('cell1', rows[at] as HostRow, 0)
+        } else {
+          const vcpus = randomBelow(9, random)
+          for (const each of both) each.take(slot, { vcpus, memory_mb: vcpus * 512, disk_gb: vcpus * 5, servers: vcpus % 4 })
+        }
+      }
+    }
+  }
+  expect(decisions).toBe(24_000)
 }, TIMEOUT_MS)

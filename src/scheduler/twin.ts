@@ -1,14 +1,6 @@
 import type { HostRow } from '../contracts/index.ts'
-import type { Condition } from './filters/filter.ts'
-import {
-  type Demand,
-  type Fact,
-  factsOf,
-  type Host,
-  QUANTITIES,
-  type Quantity,
-  quantitiesOf,
-} from './host.ts'
+import type { Condition, Rejected } from './filters/filter.ts'
+import { type Demand, type Fact, factsOf, type Host, QUANTITIES, type Quantity, quantitiesOf } from './host.ts'
 import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
@@ -25,16 +17,19 @@ interface TwinHost extends Host {
   taken: Demand
 }
 
-/** A condition as the twin asks it: a host passes with `least` to `most`. */
-interface Test {
-  readonly values: readonly number[]
-  readonly least: number
-  readonly most: number
+/** Arrays with a place for each slot; they double when slots run out. */
+interface Columns {
+  readonly quantities: ReadonlyMap<Quantity, Int32Array>
+  /** 1 where the fact is true of the host. */
+  readonly facts: Map<Fact, Uint8Array>
+  /** Scratch: slots of the hosts not rejected yet. */
+  readonly left: Int32Array
+  readonly room: number
 }
 
 /** A weigher with the range that it found. */
 interface Scale {
-  readonly values: readonly number[]
+  readonly values: Int32Array
   readonly floor: number
   readonly multiplier: number
   readonly low: number
@@ -42,19 +37,19 @@ interface Scale {
 }
 
 /**
- * The oracle of the WASM core: the same decisions from plain arrays, one host after the other. It shares the filters'
- * conditions and the weighers' scales with the fleet, and nothing of how they are carried out. Measurements take it as
- * the TypeScript that the core is compared with.
+ * The oracle of the WASM core: the same decisions from typed arrays, one condition after the other over the hosts that
+ * are left. It shares the filters' conditions and the weighers' scales with the fleet, and nothing of how they are
+ * carried out. Measurements take it as the TypeScript that the core is compared with.
  */
 export function createTwin(options: { service_down_time: number }): Twin {
   const hosts: (TwinHost | null)[] = []
-  const columns = new Map<Quantity, number[]>(QUANTITIES.map((quantity) => [quantity, []]))
-  /** 1 where the fact is true of the host in that slot. */
-  const facts = new Map<Fact, number[]>()
+  const known = new Map<string, TwinHost>()
+  let columns = openColumns(64)
   /** Hosts in each cell. */
   const cells = new Map<string, number>()
 
-  const column = (quantity: Quantity): number[] => columns.get(quantity) ?? []
+  const column = (quantity: Quantity): Int32Array => columns.quantities.get(quantity) as Int32Array
+  const keyOf = (cellId: string, hostId: number): string => `${cellId} ${hostId}`
 
   function writeQuantities({ slot, row, taken }: TwinHost): void {
     const values = quantitiesOf(row, taken)
@@ -62,24 +57,23 @@ export function createTwin(options: { service_down_time: number }): Twin {
   }
 
   function writeFacts({ slot, row }: TwinHost, now: number): void {
-    for (const marks of facts.values()) marks[slot] = 0
+    for (const marks of columns.facts.values()) marks[slot] = 0
     for (const fact of factsOf(row, now, options.service_down_time)) {
-      let marks = facts.get(fact)
-      if (!marks) facts.set(fact, (marks = hosts.map(() => 0)))
+      let marks = columns.facts.get(fact)
+      if (!marks) columns.facts.set(fact, (marks = new Uint8Array(columns.room)))
       marks[slot] = 1
     }
   }
 
-  const find = (cellId: string, hostId: number): TwinHost | null =>
-    hosts.find((host) => host?.cell_id === cellId && host.row.id === hostId) ?? null
-
   function put(cellId: string, row: HostRow, now: number): void {
-    let host = find(cellId, row.id)
+    let host = known.get(keyOf(cellId, row.id))
     if (!host) {
-      const free = hosts.indexOf(null)
+      const free = known.size < hosts.length ? hosts.indexOf(null) : -1
       const slot = free === -1 ? hosts.length : free
+      if (slot === columns.room) columns = grown(columns)
       host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 } }
       hosts[slot] = host
+      known.set(keyOf(cellId, row.id), host)
       cells.set(cellId, (cells.get(cellId) ?? 0) + 1)
     }
     host.row = row
@@ -88,80 +82,85 @@ export function createTwin(options: { service_down_time: number }): Twin {
   }
 
   function remove(cellId: string, hostId: number): void {
-    const host = find(cellId, hostId)
+    const host = known.get(keyOf(cellId, hostId))
     if (!host) return
+    known.delete(keyOf(cellId, hostId))
     hosts[host.slot] = null
     cells.set(cellId, (cells.get(cellId) ?? 0) - 1)
   }
 
-  function testOf(condition: Condition): Test {
+  /** Keeps the first of `left` in which the condition holds; answers how many, and who was rejected. */
+  function keep(condition: Condition, left: Int32Array, count: number): { left: number; rejected: Rejected } {
     switch (condition.kind) {
-      case 'has':
-        return truth(facts.get(condition.fact) ?? hosts.map(() => 0))
       case 'at_least':
-        return { values: column(condition.quantity), least: condition.amount, most: Infinity }
+        return keepAtLeast(column(condition.quantity), condition.amount, left, count)
       case 'at_most':
-        return { values: column(condition.quantity), least: -Infinity, most: condition.amount }
+        return keepAtMost(column(condition.quantity), condition.amount, left, count)
+      case 'has': {
+        const marks = columns.facts.get(condition.fact)
+        return keepWhere((slot) => marks?.[slot] === 1, left, count)
+      }
       case 'matches':
-        return ask((host) => condition.test(host))
+        return keepWhere((slot) => condition.test(hosts[slot] as Host), left, count)
       case 'host_in':
-        return ask(({ row }) => condition.hosts.includes(row.host))
+        return keepWhere((slot) => condition.hosts.includes((hosts[slot] as Host).row.host), left, count)
       case 'host_not_in':
-        return ask(({ row }) => !condition.hosts.includes(row.host))
+        return keepWhere((slot) => !condition.hosts.includes((hosts[slot] as Host).row.host), left, count)
       case 'node_in':
-        return ask(({ row }) => condition.nodes.includes(row.node))
+        return keepWhere((slot) => condition.nodes.includes((hosts[slot] as Host).row.node), left, count)
       case 'place_not_in':
-        return ask(({ row }) => !condition.places.some(({ host, node }) => host === row.host && node === row.node))
+        return keepWhere((slot) => {
+          const { row } = hosts[slot] as Host
+          return !condition.places.some(({ host, node }) => host === row.host && node === row.node)
+        }, left, count)
     }
   }
-
-  const ask = (passes: (host: Host) => boolean): Test => truth(hosts.map((host) => Number(host && passes(host))))
 
   function scan({ conditions, weighings, count }: Pass): Outcome {
-    const tests = conditions.map(testOf)
-    const rejected = conditions.map(() => ({ hosts: 0, best: 0 }))
-    const survivors: number[] = []
-    for (let slot = 0; slot < hosts.length; slot++) {
-      if (hosts[slot] === null) continue
-      const failed = firstFailed(tests, slot)
-      const of = rejected[failed]
-      if (!of) {
-        survivors.push(slot)
-        continue
-      }
-      of.hosts++
-      const value = tests[failed]?.values[slot] as number
-      const { kind } = conditions[failed] as Condition
-      if (kind === 'at_least') of.best = Math.max(of.best, value)
-      if (kind === 'at_most') of.best = of.hosts === 1 ? value : Math.min(of.best, value)
+    const { left } = columns
+    let survivors = 0
+    for (let slot = 0; slot < hosts.length; slot++) if (hosts[slot] !== null) left[survivors++] = slot
+    const rejected: Rejected[] = []
+    for (const condition of conditions) {
+      const kept = keep(condition, left, survivors)
+      survivors = kept.left
+      rejected.push(kept.rejected)
     }
-    const ranges = weighings.map((weighing) => rangeOf(weighing, survivors))
-    return { left: survivors.length, rejected, ranges, ranked: rank(survivors, weighings, ranges, count) }
+    const ranges = weighings.map((weighing) => rangeOf(weighing, left, survivors))
+    return { left: survivors, rejected, ranges, ranked: rank(left, survivors, weighings, ranges, count) }
   }
 
-  function rangeOf({ quantity, floor }: Weighing, survivors: readonly number[]): Range {
-    if (survivors.length <= 1) return { low: 0, high: 0 }
+  function rangeOf({ quantity, floor }: Weighing, left: Int32Array, survivors: number): Range {
+    if (survivors <= 1) return { low: 0, high: 0 }
     const values = column(quantity)
     let low = floor ?? Infinity
     let high = floor ?? -Infinity
-    for (const slot of survivors) {
-      const value = values[slot] as number
+    for (let at = 0; at < survivors; at++) {
+      const value = values[left[at] as number] as number
       if (floor === null && value < low) low = value
       if (value > high) high = value
     }
     return { low, high }
   }
 
-  function rank(survivors: readonly number[], weighings: readonly Weighing[], ranges: readonly Range[], count: number) {
-    const scales = weighings.map(({ quantity, floor, multiplier }, index): Scale => {
+  function rank(
+    left: Int32Array,
+    survivors: number,
+    weighings: readonly Weighing[],
+    ranges: readonly Range[],
+    count: number,
+  ): Outcome['ranked'] {
+    const scales = weighings.flatMap(({ quantity, floor, multiplier }, index): Scale[] => {
       const { low, high } = ranges[index] as Range
-      return { values: column(quantity), floor: floor ?? -Infinity, multiplier, low, range: high - low }
+      if (high <= low) return []
+      return [{ values: column(quantity), floor: floor ?? -Infinity, multiplier, low, range: high - low }]
     })
     const ranked: { slot: number; weight: number }[] = []
     let least = -Infinity
-    for (const slot of survivors) {
+    for (let at = 0; at < survivors; at++) {
+      const slot = left[at] as number
       const weight = weigh(scales, slot)
-      if (ranked.length === count && weight <= least) continue
+      if (weight <= least && ranked.length === count) continue
       const heavier = ranked.findLastIndex((other) => other.weight >= weight)
       ranked.splice(heavier + 1, 0, { slot, weight })
       if (ranked.length > count) ranked.pop()
@@ -172,7 +171,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
 
   return {
     get size() {
-      return cells.values().reduce((sum, count) => sum + count, 0)
+      return known.size
     },
     get cells() {
       return cells.values().filter((count) => count > 0).toArray().length
@@ -193,25 +192,65 @@ export function createTwin(options: { service_down_time: number }): Twin {
   }
 }
 
-const truth = (values: readonly number[]): Test => ({ values, least: 1, most: 1 })
+function openColumns(room: number): Columns {
+  return {
+    quantities: new Map(QUANTITIES.map((quantity) => [quantity, new Int32Array(room)])),
+    facts: new Map(),
+    left: new Int32Array(room),
+    room,
+  }
+}
+
+function grown(old: Columns): Columns {
+  const columns = openColumns(old.room * 2)
+  for (const [quantity, values] of old.quantities) columns.quantities.get(quantity)?.set(values)
+  for (const [fact, marks] of old.facts) {
+    const more = new Uint8Array(columns.room)
+    more.set(marks)
+    columns.facts.set(fact, more)
+  }
+  return columns
+}
+
+function keepWhere(holds: (slot: number) => boolean, left: Int32Array, count: number) {
+  let kept = 0
+  for (let at = 0; at < count; at++) {
+    const slot = left[at] as number
+    if (holds(slot)) left[kept++] = slot
+  }
+  return { left: kept, rejected: { hosts: count - kept, best: 0 } }
+}
+
+function keepAtLeast(values: Int32Array, amount: number, left: Int32Array, count: number) {
+  let kept = 0
+  let best = 0
+  for (let at = 0; at < count; at++) {
+    const slot = left[at] as number
+    const value = values[slot] as number
+    if (value >= amount) left[kept++] = slot
+    else if (value > best) best = value
+  }
+  return { left: kept, rejected: { hosts: count - kept, best } }
+}
+
+function keepAtMost(values: Int32Array, amount: number, left: Int32Array, count: number) {
+  let kept = 0
+  let best = Infinity
+  for (let at = 0; at < count; at++) {
+    const slot = left[at] as number
+    const value = values[slot] as number
+    if (value <= amount) left[kept++] = slot
+    else if (value < best) best = value
+  }
+  return { left: kept, rejected: { hosts: count - kept, best: kept === count ? 0 : best } }
+}
 
 function weigh(scales: readonly Scale[], slot: number): number {
   let weight = 0
   for (let index = 0; index < scales.length; index++) {
     const { values, floor, multiplier, low, range } = scales[index] as Scale
-    if (range === 0) continue
     const value = values[slot] as number
     weight += multiplier * (((value < floor ? floor : value) - low) / range)
   }
   return weight
-}
-
-/** The index of the first test that the host does not pass; -1 for none. */
-function firstFailed(tests: readonly Test[], slot: number): number {
-  for (let index = 0; index < tests.length; index++) {
-    const { values, least, most } = tests[index] as Test
-    const value = values[slot] as number
-    if (value < least || value > most) return index
-  }
-  return -1
 }

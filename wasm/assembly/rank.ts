@@ -1,9 +1,15 @@
-import { bitsOf, blocks, MAX_RANKED, peaks, RANK_BYTES, ranking, scores, survivors } from './layout'
-import { active, ACTIVE_BYTES, activeCount, error, weigh } from './weigh'
+import { bitsOf, blocks, MAX_RANKED, RANK_BYTES, ranking, REAL } from './layout'
+import { peaks, record, survivorsOf } from './record'
+import { ACTIVE_BYTES, current, currentEnd, errorOf, fall, rise, scoreBlock, scores, weigh } from './score'
 
 /** Hosts in the ranking so far, and how many it takes. */
 let ranked: i32 = 0
 let wanted: i32 = 0
+/** Hosts below this score are not among the best; nor has a block any, whose peak is below the other. */
+let cut: f32 = -Infinity
+let peakCut: f32 = -Infinity
+/** As many hosts as are wanted weigh this much. */
+let aim: f64 = -Infinity
 
 /** f32: the highest peaks found, highest first. */
 const summit: usize = memory.data(MAX_RANKED * 4, 16)
@@ -11,19 +17,39 @@ const summit: usize = memory.data(MAX_RANKED * 4, 16)
 /**
  * Puts the best survivors into `ranking`, heaviest first, and of hosts that weigh the same the lowest slot first.
  * Approximate scores say which hosts may be among them; these are weighed exactly.
+ *
+ * As many blocks as hosts are wanted peak at `foot` or above, so as many hosts weigh at least what `foot` stands for:
+ * the lower end of its error, moved by what the ranges have changed since.
  */
-export function rank(count: i32): i32 {
+export function rank(count: i32): void {
   ranked = 0
   wanted = count
-  // `wanted` blocks peak at `foot` or above, so as many hosts weigh at least `foot - error`; one that scores below
-  // `foot - 2 * error` weighs less than all of them.
-  const foot = footOfSummit()
-  let cut = <f32>(<f64>foot - 2.0 * error)
-  for (let block: i32 = 0; block < blocks; block++) {
-    if (load<f32>(peaks + (<usize>block << 2)) < cut) continue
-    cut = rankBlock(block, cut)
+  const foot = <f64>footOfSummit()
+  aim = -Infinity
+  cut = -Infinity
+  peakCut = -Infinity
+  if (foot > -Infinity) aimAt(foot - errorOf(foot) + fall)
+  let looked: i32 = 0
+  for (let four: i32 = 0; four < blocks; four += 4) {
+    const lanes = v128.load(peaks + (<usize>four << 2))
+    let high = i32x4.bitmask(f32x4.ge(lanes, f32x4.splat(peakCut)))
+    for (; high != 0; high &= high - 1) {
+      const block = four + ctz(high)
+      if (block >= blocks || load<f32>(peaks + (<usize>block << 2)) < peakCut) continue
+      looked++
+      rankBlock(block)
+    }
   }
-  return ranked
+  store<i32>(record, load<i32>(record, 16) + max(0, looked - count), 16)
+}
+
+/** From now on only hosts that may weigh this much are looked at. */
+function aimAt(weight: f64): void {
+  if (weight <= aim) return
+  aim = weight
+  cut = <f32>(weight - errorOf(weight))
+  const before = weight - rise
+  peakCut = <f32>(before - errorOf(before))
 }
 
 /** The peak of the `wanted`-th highest block; -Infinity where there are fewer blocks. */
@@ -31,39 +57,44 @@ function footOfSummit(): f32 {
   if (blocks < wanted) return -Infinity
   const last = summit + (<usize>(wanted - 1) << 2)
   for (let at = summit; at <= last; at += 4) store<f32>(at, -Infinity)
-  for (let block: i32 = 0; block < blocks; block++) {
-    const peak = load<f32>(peaks + (<usize>block << 2))
-    if (peak <= load<f32>(last)) continue
-    let at = last
-    for (; at > summit && load<f32>(at - 4) < peak; at -= 4) store<f32>(at, load<f32>(at - 4))
-    store<f32>(at, peak)
+  let least = f32x4.splat(-Infinity)
+  for (let from = peaks, end = peaks + (<usize>blocks << 2); from < end; from += 16) {
+    const lanes = v128.load(from)
+    let higher = i32x4.bitmask(f32x4.gt(lanes, least))
+    if (higher == 0) continue
+    for (; higher != 0; higher &= higher - 1) {
+      const peak = load<f32>(from + (<usize>ctz(higher) << 2))
+      if (peak <= load<f32>(last)) continue
+      let at = last
+      for (; at > summit && load<f32>(at - 4) < peak; at -= 4) store<f32>(at, load<f32>(at - 4))
+      store<f32>(at, peak)
+    }
+    least = v128.load32_splat(last)
   }
   return load<f32>(last)
 }
 
-function rankBlock(block: i32, least: f32): f32 {
-  let cut = least
-  const alive = load<u64>(survivors + (<usize>block << 3))
+function rankBlock(block: i32): void {
+  scoreBlock(current, currentEnd, block)
   for (let sixteen: i32 = 0; sixteen < 4; sixteen++) {
     const first = block * 64 + sixteen * 16
-    let likely = ((alive >> (<u64>sixteen << 4)) & 0xffff) & scoringAtLeast(cut, first)
+    let likely = scoringAtLeast(cut, sixteen)
     if (likely != 0 && ranked == wanted) likely &= ~sameAsLast(first)
     while (likely != 0) {
       const slot = first + <i32>ctz(likely)
       likely &= likely - 1
       if (!insert(slot, weigh(slot)) || ranked < wanted) continue
-      cut = max(cut, <f32>(load<f64>(ranking + (wanted - 1) * RANK_BYTES, 8) - error))
+      aimAt(load<f64>(ranking + (wanted - 1) * RANK_BYTES, 8))
       likely &= ~sameAsLast(first)
     }
   }
-  return cut
 }
 
-/** Bits of the sixteen hosts from `first` that score `least` or more. */
+/** Bits of sixteen hosts of the block just scored that score `least` or more; none but survivors do. */
 // @ts-ignore: decorator
 @inline
-function scoringAtLeast(least: f32, first: i32): u64 {
-  const at = scores + (<usize>first << 2)
+function scoringAtLeast(least: f32, sixteen: i32): u64 {
+  const at = scores + (<usize>sixteen << 6)
   const bar = f32x4.splat(least)
   return bitsOf(
     f32x4.ge(v128.load(at), bar),
@@ -78,19 +109,34 @@ function scoringAtLeast(least: f32, first: i32): u64 {
  * and lose the tie. A fleet of equal and equally loaded machines would otherwise be weighed host by host.
  */
 function sameAsLast(first: i32): u64 {
-  const last = <usize>load<i32>(ranking + (wanted - 1) * RANK_BYTES) << 2
+  const last = load<i32>(ranking + (wanted - 1) * RANK_BYTES)
   let same: u64 = 0xffff
-  for (let at = active, end = active + activeCount * ACTIVE_BYTES; at < end && same != 0; at += ACTIVE_BYTES) {
-    const column = <usize>load<u32>(at)
+  for (let at = current; at < currentEnd && same != 0; at += ACTIVE_BYTES) {
+    const column = <usize>load<u32>(at, 40)
+    const multipliers = <usize>load<u32>(at, 48)
+    if (multipliers != 0) same &= sameDoubles(multipliers, first, last)
+    if (load<i32>(at, 44) == REAL) {
+      same &= sameDoubles(column, first, last)
+      continue
+    }
     const values = column + (<usize>first << 2)
-    const low = v128.load32_splat(at, 4)
-    const value = i32x4.max_s(v128.load32_splat(column + last), low)
+    const low = i32x4.splat(<i32>load<f64>(at, 32))
+    const value = i32x4.max_s(v128.load32_splat(column + (<usize>last << 2)), low)
     same &= bitsOf(
       i32x4.eq(i32x4.max_s(v128.load(values), low), value),
       i32x4.eq(i32x4.max_s(v128.load(values, 16), low), value),
       i32x4.eq(i32x4.max_s(v128.load(values, 32), low), value),
       i32x4.eq(i32x4.max_s(v128.load(values, 48), low), value),
     )
+  }
+  return same
+}
+
+function sameDoubles(column: usize, first: i32, last: i32): u64 {
+  const value = load<f64>(column + (<usize>last << 3))
+  let same: u64 = 0
+  for (let nth: i32 = 0; nth < 16; nth++) {
+    if (load<f64>(column + (<usize>(first + nth) << 3)) == value) same |= <u64>1 << <u64>nth
   }
   return same
 }
@@ -110,10 +156,10 @@ function insert(slot: i32, weight: f64): bool {
 }
 
 /** The ranking where no weigher tells hosts apart: all weigh 0, the lowest slots first. */
-export function rankAlike(count: i32): i32 {
+export function rankAlike(count: i32): void {
   ranked = 0
   for (let block: i32 = 0; block < blocks && ranked < count; block++) {
-    let alive = load<u64>(survivors + (<usize>block << 3))
+    let alive = survivorsOf(block)
     for (; alive != 0 && ranked < count; alive &= alive - 1) {
       const at = ranking + ranked * RANK_BYTES
       store<i32>(at, block * 64 + <i32>ctz(alive))
@@ -121,5 +167,4 @@ export function rankAlike(count: i32): i32 {
       ranked++
     }
   }
-  return ranked
 }

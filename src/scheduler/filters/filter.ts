@@ -1,5 +1,5 @@
-import type { PlanRequest } from '../../contracts/index.ts'
 import type { Fact, Host, Quantity } from '../host.ts'
+import type { Asked } from '../request-class.ts'
 
 /** Hosts that one condition rejected first: they passed every condition before it. */
 export interface Rejected {
@@ -47,7 +47,7 @@ export interface Filter {
   /** Nova's class name, as it stands in `enabled_filters`. */
   readonly name: string
   /** What this request asks of a host, in order; nothing where the filter has no say in it. */
-  readonly asks: (request: PlanRequest, options: FilterOptions) => readonly Condition[]
+  readonly asks: (request: Asked, options: FilterOptions) => readonly Condition[]
 }
 
 /** The options of `[filter_scheduler]` that filters read. */

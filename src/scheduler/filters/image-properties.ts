@@ -1,4 +1,5 @@
-import type { HostRow, PlanRequest } from '../../contracts/index.ts'
+import type { HostRow } from '../../contracts/index.ts'
+import type { Asked } from '../request-class.ts'
 import { type Filter, type FilterOptions, matches, verb } from './filter.ts'
 
 /** Nova's names for what goes by several. */
@@ -37,7 +38,7 @@ export const imagePropertiesFilter: Filter = {
   },
 }
 
-function wantedOf({ image_properties: image }: PlanRequest, options: FilterOptions): string[] {
+function wantedOf({ image_properties: image }: Asked, options: FilterOptions): string[] {
   const architecture = image.hw_architecture ?? image.architecture ?? options.image_properties_default_architecture
   const type = image.img_hv_type ?? image.hypervisor_type
   const mode = image.hw_vm_mode ?? image.vm_mode

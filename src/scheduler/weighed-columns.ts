@@ -1,0 +1,48 @@
+import { assert } from '../kernel/index.ts'
+import type { Core } from './core.ts'
+import { QUANTITIES, type Quantity } from './host.ts'
+
+/** The columns of f32 that weighers read: a quantity, not below a floor. One is made when a weigher first asks for it. */
+export interface WeighedColumns {
+  /** Its index in the core; undefined where there is no room: then all has to be entered anew into a larger core. */
+  indexOf(quantity: Quantity, floor: number | null): number | undefined
+  /** Brings those of a host up to its quantities. */
+  write(slot: number, values: readonly number[]): void
+}
+
+interface Column {
+  readonly of: number
+  readonly floor: number | null
+  readonly index: number
+  readonly values: Float32Array
+}
+
+export function createWeighedColumns(core: Core): WeighedColumns {
+  const columns: Column[] = []
+
+  return {
+    indexOf(quantity, floor) {
+      const of = QUANTITIES.indexOf(quantity)
+      for (let at = 0; at < columns.length; at++) {
+        const column = columns[at] as Column
+        if (column.of === of && column.floor === floor) return column.index
+      }
+      if (columns.length === core.floats) return undefined
+      const column = { of, floor, index: columns.length, values: core.floatColumn(columns.length) }
+      columns.push(column)
+      const exact = core.integerColumn(of)
+      for (let slot = 0; slot < exact.length; slot++) column.values[slot] = bounded(exact[slot] as number, floor)
+      return column.index
+    },
+    write(slot, values) {
+      for (let at = 0; at < columns.length; at++) {
+        const { of, floor, values: to } = columns[at] as Column
+        const value = values[of]
+        assert(value !== undefined, 'a host has every quantity')
+        to[slot] = bounded(value, floor)
+      }
+    },
+  }
+}
+
+const bounded = (value: number, floor: number | null): number => (floor !== null && value < floor ? floor : value)
