@@ -6,7 +6,7 @@ import { MAX_RANKED } from './snapshot.ts'
 interface Exports {
   bind(room: number, present: number, log: number, entries: number, entryBytes: number, met: number, stale: number): void
   use(blocks: number): void
-  scan(record: number, conditions: number, weighers: number, count: number): number
+  scan(record: number, conditions: number, weighers: number, count: number, keep: boolean): number
   update(record: number, conditions: number, weighers: number, count: number, from: number, to: number): number
   readonly ranking: WebAssembly.Global
   readonly heap: WebAssembly.Global
@@ -24,6 +24,11 @@ export const MAX_WEIGHERS = 31
 export const MAX_KEPT_CONDITIONS = 32
 export const MAX_KEPT_WEIGHERS = 16
 export const KEPT_RECORDS = 32
+
+// Made once: a decision has no time to put words together that nobody reads.
+const TOO_MANY_CONDITIONS = `a scan asks at most ${MAX_CONDITIONS} conditions`
+const TOO_MANY_WEIGHERS = `a scan weighs by at most ${MAX_WEIGHERS} weighers`
+const TOO_MANY_RANKED = `a scan ranks 1 to ${MAX_RANKED} hosts`
 
 const HEADER_WORDS = 8
 const CONDITION_WORDS = 8
@@ -88,8 +93,8 @@ export interface CoreRecord {
   /** Writes condition `at`: a bitmap for HAS and HAS_NOT, a column of i32 for AT_LEAST and AT_MOST. */
   setCondition(at: number, operation: number, operand: number, amount: number): void
   setWeigher(at: number, weigher: CoreWeigher, multipliers: CoreMultipliers | null): void
-  /** Looks at every host; returns how many are left. */
-  scan(count: number): number
+  /** Looks at every host; returns how many are left. What is to be updated later has to be kept. */
+  scan(count: number, keep: boolean): number
   /** Looks at those that the log has from one change up to another. */
   update(count: number, from: number, to: number): number
   rejected(condition: number): number
@@ -158,8 +163,8 @@ export function openCore(size: CoreSize): Core {
     let weigherAt = 0
     return {
       shape(conditions, weighers) {
-        assert(conditions <= MAX_CONDITIONS, `a scan asks at most ${MAX_CONDITIONS} conditions`)
-        assert(weighers <= MAX_WEIGHERS, `a scan weighs by at most ${MAX_WEIGHERS} weighers`)
+        assert(conditions <= MAX_CONDITIONS, TOO_MANY_CONDITIONS)
+        assert(weighers <= MAX_WEIGHERS, TOO_MANY_WEIGHERS)
         conditionCount = conditions
         weigherCount = weighers
         weigherAt = conditionAt + conditions * CONDITION_WORDS
@@ -183,12 +188,12 @@ export function openCore(size: CoreSize): Core {
         words[word + 13] = multipliers ? doubles + multipliers.exact * slots * 8 : 0
         words[word + 14] = 4 + exact * 4
       },
-      scan(count) {
-        assert(count >= 1 && count <= MAX_RANKED, `a scan ranks 1 to ${MAX_RANKED} hosts`)
-        return core.scan(address, conditionCount, weigherCount, count)
+      scan(count, keep) {
+        assert(count >= 1 && count <= MAX_RANKED, TOO_MANY_RANKED)
+        return core.scan(address, conditionCount, weigherCount, count, keep)
       },
       update(count, from, to) {
-        assert(count >= 1 && count <= MAX_RANKED, `a scan ranks 1 to ${MAX_RANKED} hosts`)
+        assert(count >= 1 && count <= MAX_RANKED, TOO_MANY_RANKED)
         return core.update(address, conditionCount, weigherCount, count, from | 0, to | 0)
       },
       rejected: (condition) => words[conditionAt + condition * CONDITION_WORDS + 3] as number,

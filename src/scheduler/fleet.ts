@@ -124,7 +124,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
 
   function entryAt(slot: number): Entry {
     const entry = entries[slot]
-    assert(entry, `slot ${slot} has a host`)
+    assert(entry, 'the slot has a host')
     return entry
   }
 

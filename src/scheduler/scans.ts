@@ -28,6 +28,7 @@ export interface Scans {
 /** Looking at one logged change takes as long as scanning so many hosts. */
 const HOSTS_PER_CHANGE = 16
 
+const TOO_MANY_NAMED = `at most ${MAX_NAMED} conditions name hosts`
 const NO_RANGE: Range = { low: 0, high: 0 }
 const COLUMN_OF = new Map<Quantity, number>(QUANTITIES.map((quantity, index) => [quantity, index]))
 export const columnOf = (quantity: Quantity): number => COLUMN_OF.get(quantity) as number
@@ -82,7 +83,7 @@ export function createScans(memory: Memory, names: Names): Scans {
   /** Sets the bits of these hosts in a scratch bitmap, and answers its index. */
   function mark(marked: readonly number[], marks: Marks): number {
     const bits = memory.named[marks.length]
-    assert(bits, `at most ${MAX_NAMED} conditions name hosts`)
+    assert(bits, TOO_MANY_NAMED)
     for (const slot of marked) setBit(bits, slot)
     marks.push(marked)
     return NAMED + marks.length - 1
@@ -146,7 +147,7 @@ export function createScans(memory: Memory, names: Names): Scans {
     const left =
       of.slots === memory.slots && missed <= core.logged && missed * HOSTS_PER_CHANGE <= memory.slots
         ? record.update(pass.count, of.seen as number, count)
-        : record.scan(pass.count)
+        : record.scan(pass.count, true)
     of.seen = count
     of.slots = memory.slots
     of.used = ++scans
@@ -168,7 +169,7 @@ export function createScans(memory: Memory, names: Names): Scans {
       scratch.shape(conditions.length, weighings.length)
       const marks: Marks = []
       for (let at = 0; at < conditions.length; at++) write(scratch, at, conditions[at] as Condition, marks)
-      const left = writeWeighings(scratch, weighings) ? scratch.scan(count) : null
+      const left = writeWeighings(scratch, weighings) ? scratch.scan(count, false) : null
       if (marks.length > 0) unmark(marks)
       return left === null ? null : outcomeOf(scratch, pass, left)
     },

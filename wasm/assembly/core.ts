@@ -4,7 +4,7 @@
  */
 import { filter } from './filter'
 import { blocks, ranking as rankingAt } from './layout'
-import { measure, measureBlocks } from './measure'
+import { measure, measureBlocks, measureOnce } from './measure'
 import { rank, rankAlike } from './rank'
 import { open, record, survivors } from './record'
 import { replay } from './replay'
@@ -18,9 +18,10 @@ export const heap: usize = __heap_base
 
 /**
  * Filters all hosts by the conditions of a record, weighs those left by its weighers, and ranks up to `count` of them
- * (1…MAX_RANKED). Returns how many hosts are left. As in Nova, a single one is not weighed.
+ * (1…MAX_RANKED). Returns how many hosts are left. As in Nova, a single one is not weighed. Only what is `kept` can be
+ * updated later.
  */
-export function scan(at: usize, conditionCount: i32, weigherCount: i32, count: i32): i32 {
+export function scan(at: usize, conditionCount: i32, weigherCount: i32, count: i32, keep: bool): i32 {
   open(at, conditionCount, weigherCount)
   filter()
   let left: i32 = 0
@@ -29,7 +30,8 @@ export function scan(at: usize, conditionCount: i32, weigherCount: i32, count: i
   }
   store<i32>(record, left)
   store<i32>(record, 0, 4)
-  measureBlocks()
+  if (keep) measureBlocks()
+  else measureOnce()
   return choose(left, count)
 }
 

@@ -3,6 +3,8 @@ import { conditions, conditionsEnd, failed, survivors } from './record'
 
 /** With so many known to have the nearest value, it is not worth counting more. */
 const ENOUGH_HOLDERS: i32 = 32
+/** So many hosts are sooner looked at one by one than as part of their block. */
+const FEW: i32 = 6
 
 /**
  * Asks the conditions of every host, one after the other, and leaves the bitmap of those that passed all in
@@ -46,11 +48,12 @@ function keepAtLeast(at: usize, column: usize, amount: i32, fails: usize): void 
     const out = alive == 0 ? 0 : alive & ~atLeast(values, wanted)
     store<u64>(fails + offset, out)
     if (out == 0) continue
-    rejected += <i32>popcnt(out)
+    const fallen = <i32>popcnt(out)
+    rejected += fallen
     store<u64>(survivors + offset, alive & ~out)
     // Of what does not pass, no value is nearer than the amount less one.
     if (nearest >= amount - 1) continue
-    let nearer = out & atLeast(values, i32x4.splat(nearest + 1))
+    let nearer = fallen <= FEW ? out : out & atLeast(values, i32x4.splat(nearest + 1))
     for (; nearer != 0; nearer &= nearer - 1) nearest = max(nearest, valueAt(values, nearer))
   }
   store<i32>(at, rejected, 12)
@@ -69,10 +72,11 @@ function keepAtMost(at: usize, column: usize, amount: i32, fails: usize): void {
     const out = alive == 0 ? 0 : alive & ~atMost(values, limit)
     store<u64>(fails + offset, out)
     if (out == 0) continue
-    rejected += <i32>popcnt(out)
+    const fallen = <i32>popcnt(out)
+    rejected += fallen
     store<u64>(survivors + offset, alive & ~out)
     if (nearest <= amount + 1) continue
-    let nearer = out & atMost(values, i32x4.splat(nearest - 1))
+    let nearer = fallen <= FEW ? out : out & atMost(values, i32x4.splat(nearest - 1))
     for (; nearer != 0; nearer &= nearer - 1) nearest = min(nearest, valueAt(values, nearer))
   }
   store<i32>(at, rejected, 12)

@@ -1,8 +1,11 @@
-import { BLOCK, blocks, highest, lowest, REAL, room, WEIGHER_BYTES } from './layout'
+import { bitsOf, BLOCK, blocks, highest, lowest, REAL, room, WEIGHER_BYTES } from './layout'
 import { highs, lows, survivorsOf, weighers, weighersEnd } from './record'
 
 /** Below this every whole number is one in f32 too. */
 const EXACT_IN_F32: f32 = 16777216
+
+/** So many hosts are sooner looked at one by one than as part of their block. */
+const FEW: i32 = 6
 
 const LOWEST: v128 = f32x4.splat(-Infinity)
 const HIGHEST: v128 = f32x4.splat(Infinity)
@@ -20,6 +23,119 @@ export function measureBlocks(): void {
     }
     store<i32>(at, 1, 60)
   }
+}
+
+/**
+ * Finds the range of each weigher over all survivors, and no block's. Most blocks have no value beyond what was found
+ * before, of whatever hosts, and that is quickly seen.
+ */
+export function measureOnce(): void {
+  for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES) {
+    const values = <usize>load<u32>(at)
+    const bounded = load<i32>(at, 12) != 0
+    const high = highestSurvivor(values)
+    store<f32>(at, high, 64)
+    store<f64>(at, exact(at, 0, high, true), 40)
+    store<i32>(at, 0, 60)
+    if (bounded) {
+      store<f64>(at, load<f64>(at, 24), 32)
+      continue
+    }
+    const low = lowestSurvivor(values)
+    store<f32>(at, low, 68)
+    store<f64>(at, exact(at, 0, low, false), 32)
+  }
+}
+
+function highestSurvivor(column: usize): f32 {
+  let high: f32 = -Infinity
+  let bar = LOWEST
+  for (let block: i32 = 0, values = column; block < blocks; block++, values += 256) {
+    const top = f32x4.pmax(
+      f32x4.pmax(highestOfSixteen(values), highestOfSixteen(values + 64)),
+      f32x4.pmax(highestOfSixteen(values + 128), highestOfSixteen(values + 192)),
+    )
+    if (!v128.any_true(f32x4.gt(top, bar))) continue
+    let higher = survivorsOf(block)
+    higher &=
+      sixteenAbove(values, bar) |
+      (sixteenAbove(values + 64, bar) << 16) |
+      (sixteenAbove(values + 128, bar) << 32) |
+      (sixteenAbove(values + 192, bar) << 48)
+    if (higher == 0) continue
+    if (<i32>popcnt(higher) > FEW) {
+      mark(higher)
+      high = highestOf(values)
+    } else for (; higher != 0; higher &= higher - 1) high = max(high, load<f32>(values + (<usize>ctz(higher) << 2)))
+    bar = f32x4.splat(high)
+  }
+  return high
+}
+
+function lowestSurvivor(column: usize): f32 {
+  let low: f32 = Infinity
+  let bar = HIGHEST
+  for (let block: i32 = 0, values = column; block < blocks; block++, values += 256) {
+    const bottom = f32x4.pmin(
+      f32x4.pmin(lowestOfSixteen(values), lowestOfSixteen(values + 64)),
+      f32x4.pmin(lowestOfSixteen(values + 128), lowestOfSixteen(values + 192)),
+    )
+    if (!v128.any_true(f32x4.lt(bottom, bar))) continue
+    let lower = survivorsOf(block)
+    lower &=
+      sixteenBelow(values, bar) |
+      (sixteenBelow(values + 64, bar) << 16) |
+      (sixteenBelow(values + 128, bar) << 32) |
+      (sixteenBelow(values + 192, bar) << 48)
+    if (lower == 0) continue
+    if (<i32>popcnt(lower) > FEW) {
+      mark(lower)
+      low = lowestOf(values)
+    } else for (; lower != 0; lower &= lower - 1) low = min(low, load<f32>(values + (<usize>ctz(lower) << 2)))
+    bar = f32x4.splat(low)
+  }
+  return low
+}
+
+// @ts-ignore: decorator
+@inline
+function highestOfSixteen(values: usize): v128 {
+  return f32x4.pmax(
+    f32x4.pmax(v128.load(values), v128.load(values, 16)),
+    f32x4.pmax(v128.load(values, 32), v128.load(values, 48)),
+  )
+}
+
+// @ts-ignore: decorator
+@inline
+function lowestOfSixteen(values: usize): v128 {
+  return f32x4.pmin(
+    f32x4.pmin(v128.load(values), v128.load(values, 16)),
+    f32x4.pmin(v128.load(values, 32), v128.load(values, 48)),
+  )
+}
+
+/** Bits of the sixteen values that are more than `bar`. */
+// @ts-ignore: decorator
+@inline
+function sixteenAbove(values: usize, bar: v128): u64 {
+  return bitsOf(
+    f32x4.gt(v128.load(values), bar),
+    f32x4.gt(v128.load(values, 16), bar),
+    f32x4.gt(v128.load(values, 32), bar),
+    f32x4.gt(v128.load(values, 48), bar),
+  )
+}
+
+// @ts-ignore: decorator
+@inline
+function sixteenBelow(values: usize, bar: v128): u64 {
+  return bitsOf(
+    f32x4.lt(v128.load(values), bar),
+    f32x4.lt(v128.load(values, 16), bar),
+    f32x4.lt(v128.load(values, 32), bar),
+    f32x4.lt(v128.load(values, 48), bar),
+  )
 }
 
 function measureBlock(block: i32): void {
@@ -115,13 +231,16 @@ function lowestBlock(column: usize): f32 {
   return lowest(low)
 }
 
-/** What a value rounded to f32 is exactly: of the survivors that round to it, the highest or the lowest. */
+/**
+ * What a value rounded to f32 is exactly: of the survivors that round to it, the highest or the lowest. `column` has
+ * the rounded one of each block, so that others are passed over; 0 where that is not known.
+ */
 function exact(at: usize, column: usize, rounded: f32, up: bool): f64 {
   if (load<i32>(at, 8) != REAL && Mathf.abs(rounded) < EXACT_IN_F32) return <f64>rounded
   const values = <usize>load<u32>(at)
   let found: f64 = up ? -Infinity : Infinity
   for (let block: i32 = 0; block < blocks; block++) {
-    if (load<f32>(column + (<usize>block << 2)) != rounded) continue
+    if (column != 0 && load<f32>(column + (<usize>block << 2)) != rounded) continue
     for (let alive = survivorsOf(block); alive != 0; alive &= alive - 1) {
       const slot = block * BLOCK + <i32>ctz(alive)
       if (load<f32>(values + (<usize>slot << 2)) != rounded) continue

@@ -1,4 +1,4 @@
-import { bitsOf, blocks, MAX_RANKED, RANK_BYTES, ranking, REAL } from './layout'
+import { bitsOf, BLOCK, blocks, MAX_RANKED, RANK_BYTES, ranking, REAL } from './layout'
 import { peaks, record, survivorsOf } from './record'
 import { ACTIVE_BYTES, current, currentEnd, errorOf, fall, rise, scoreBlock, scores, weigh } from './score'
 
@@ -24,11 +24,11 @@ const summit: usize = memory.data(MAX_RANKED * 4, 16)
 export function rank(count: i32): void {
   ranked = 0
   wanted = count
-  const foot = <f64>footOfSummit()
+  const foot = <f64>(blocks < wanted ? footOfScores() : footOfSummit())
   aim = -Infinity
   cut = -Infinity
   peakCut = -Infinity
-  if (foot > -Infinity) aimAt(foot - errorOf(foot) + fall)
+  if (foot > -Infinity) aimAt(foot - errorOf(foot) + (blocks < wanted ? 0 : fall))
   let looked: i32 = 0
   for (let four: i32 = 0; four < blocks; four += 4) {
     const lanes = v128.load(peaks + (<usize>four << 2))
@@ -52,30 +52,47 @@ function aimAt(weight: f64): void {
   peakCut = <f32>(before - errorOf(before))
 }
 
-/** The peak of the `wanted`-th highest block; -Infinity where there are fewer blocks. */
+/** The peak of the `wanted`-th highest block. */
 function footOfSummit(): f32 {
-  if (blocks < wanted) return -Infinity
+  clearSummit()
+  climb(peaks, peaks + (<usize>blocks << 2))
+  return load<f32>(summit + (<usize>(wanted - 1) << 2))
+}
+
+/** The `wanted`-th highest score, where there are fewer blocks than that. */
+function footOfScores(): f32 {
+  clearSummit()
+  for (let block: i32 = 0; block < blocks; block++) {
+    scoreBlock(block)
+    climb(scores, scores + BLOCK * 4)
+  }
+  return load<f32>(summit + (<usize>(wanted - 1) << 2))
+}
+
+function clearSummit(): void {
+  for (let at: i32 = 0; at < wanted; at++) store<f32>(summit + (<usize>at << 2), -Infinity)
+}
+
+/** Enters values, of which there are four or a multiple, into the summit. NaN is none. */
+function climb(from: usize, end: usize): void {
   const last = summit + (<usize>(wanted - 1) << 2)
-  for (let at = summit; at <= last; at += 4) store<f32>(at, -Infinity)
-  let least = f32x4.splat(-Infinity)
-  for (let from = peaks, end = peaks + (<usize>blocks << 2); from < end; from += 16) {
-    const lanes = v128.load(from)
-    let higher = i32x4.bitmask(f32x4.gt(lanes, least))
+  let least = v128.load32_splat(last)
+  for (; from < end; from += 16) {
+    let higher = i32x4.bitmask(f32x4.gt(v128.load(from), least))
     if (higher == 0) continue
     for (; higher != 0; higher &= higher - 1) {
-      const peak = load<f32>(from + (<usize>ctz(higher) << 2))
-      if (peak <= load<f32>(last)) continue
+      const value = load<f32>(from + (<usize>ctz(higher) << 2))
+      if (value <= load<f32>(last)) continue
       let at = last
-      for (; at > summit && load<f32>(at - 4) < peak; at -= 4) store<f32>(at, load<f32>(at - 4))
-      store<f32>(at, peak)
+      for (; at > summit && load<f32>(at - 4) < value; at -= 4) store<f32>(at, load<f32>(at - 4))
+      store<f32>(at, value)
     }
     least = v128.load32_splat(last)
   }
-  return load<f32>(last)
 }
 
 function rankBlock(block: i32): void {
-  scoreBlock(current, currentEnd, block)
+  scoreBlock(block)
   for (let sixteen: i32 = 0; sixteen < 4; sixteen++) {
     const first = block * 64 + sixteen * 16
     let likely = scoringAtLeast(cut, sixteen)

@@ -18,7 +18,7 @@ import {
 } from './layout'
 import { measureAgain } from './measure'
 import { conditions, conditionsEnd, failed, highs, lows, peaks, record, survivors, survivorsOf, weighers, weighersEnd } from './record'
-import { past, pastEnd, recall, scoreBlock, scoreLogged, scoreNow } from './score'
+import { past, pastEnd, peakOf, recall, scoreLogged, scoreNow } from './score'
 
 /** What of a block is stale: a bit for each weigher whose range it is; this one for the peak. */
 const PEAK: i32 = 1 << 31
@@ -194,7 +194,7 @@ function refresh(block: i32): void {
     measureAgain(weigher, nth, block)
   }
   if (held & PEAK) {
-    const peak = survivorsOf(block) == 0 ? <f32>-Infinity : scoreBlock(past, pastEnd, block)
+    const peak = survivorsOf(block) == 0 ? <f32>-Infinity : peakOf(past, pastEnd, block)
     store<f32>(peaks + (<usize>block << 2), peak)
   }
 }

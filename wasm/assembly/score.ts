@@ -88,7 +88,7 @@ export function errorOf(score: f64): f64 {
 /** Scores all survivors by the ranges as they are now: the peak of every block. */
 export function scoreAll(): void {
   for (let block: i32 = 0; block < blocks; block++) {
-    store<f32>(peaks + (<usize>block << 2), survivorsOf(block) == 0 ? <f32>-Infinity : scoreBlock(current, currentEnd, block))
+    store<f32>(peaks + (<usize>block << 2), survivorsOf(block) == 0 ? <f32>-Infinity : peakOf(current, currentEnd, block))
   }
   for (let block = blocks; block & 3; block++) store<f32>(peaks + (<usize>block << 2), -Infinity)
   for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES) {
@@ -127,14 +127,24 @@ export function drift(): void {
   absolute = max(absolute, load<f64>(record, 8)) + relative * size
 }
 
-/** Scores the survivors of a block, within `errorOf` of their exact weights; returns the highest. */
-export function scoreBlock(table: usize, end: usize, block: i32): f32 {
+/** The highest score of a survivor of the block, within `errorOf` of its exact weight. */
+export function peakOf(table: usize, end: usize, block: i32): f32 {
   const alive = survivorsOf(block)
-  const first = scoreHalf(table, end, <usize>block << 8, <i32>alive, scores)
-  const second = scoreHalf(table, end, (<usize>block << 8) + 128, <i32>(alive >> 32), scores + 128)
+  const first = scoreHalf(table, end, <usize>block << 8, <i32>alive, 0)
+  const second = scoreHalf(table, end, (<usize>block << 8) + 128, <i32>(alive >> 32), 0)
   return highest(f32x4.pmax(first, second))
 }
 
+/** Writes the scores of a block. */
+export function scoreBlock(block: i32): void {
+  const alive = survivorsOf(block)
+  scoreHalf(current, currentEnd, <usize>block << 8, <i32>alive, scores)
+  scoreHalf(current, currentEnd, (<usize>block << 8) + 128, <i32>(alive >> 32), scores + 128)
+}
+
+/** Scores half a block, writes that `to` a place if there is one, and returns lanes of which one is the highest. */
+// @ts-ignore: decorator
+@inline
 function scoreHalf(table: usize, end: usize, offset: usize, alive: i32, to: usize): v128 {
   let a = f32x4.splat(0)
   let b = f32x4.splat(0)
@@ -188,18 +198,21 @@ function scoreHalf(table: usize, end: usize, offset: usize, alive: i32, to: usiz
   f = v128.or(f, marked(bits, i32x4(0x100000, 0x200000, 0x400000, 0x800000)))
   g = v128.or(g, marked(bits, i32x4(0x1000000, 0x2000000, 0x4000000, 0x8000000)))
   h = v128.or(h, marked(bits, i32x4(0x10000000, 0x20000000, 0x40000000, 0x80000000)))
-  v128.store(to, a)
-  v128.store(to, b, 16)
-  v128.store(to, c, 32)
-  v128.store(to, d, 48)
-  v128.store(to, e, 64)
-  v128.store(to, f, 80)
-  v128.store(to, g, 96)
-  v128.store(to, h, 112)
+  if (to != 0) {
+    v128.store(to, a)
+    v128.store(to, b, 16)
+    v128.store(to, c, 32)
+    v128.store(to, d, 48)
+    v128.store(to, e, 64)
+    v128.store(to, f, 80)
+    v128.store(to, g, 96)
+    v128.store(to, h, 112)
+  }
   // pmax keeps its first operand where the second is NaN.
-  let peak = f32x4.pmax(f32x4.splat(-Infinity), a)
-  peak = f32x4.pmax(f32x4.pmax(f32x4.pmax(peak, b), c), d)
-  return f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.pmax(peak, e), f), g), h)
+  const lowest = f32x4.splat(-Infinity)
+  const one = f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.pmax(lowest, a), c), e), g)
+  const other = f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.pmax(lowest, b), d), f), h)
+  return f32x4.pmax(one, other)
 }
 
 /** All ones where the host is no survivor: NaN. */
