@@ -76,7 +76,8 @@ export function createRequestClasses(ask: (asked: Asked) => Questions): RequestC
 
 /** Equal for questions that every host answers alike, whatever sentence they end in. */
 function keyOf({ conditions, weighings }: Questions): string {
-  return JSON.stringify([conditions.map(({ says: _, ...rest }) => rest), weighings])
+  // Functions are left out: what a condition tests is in its key.
+  return JSON.stringify([conditions, weighings])
 }
 
 /** Compares field by field: no key is made of a request, for that would cost more than a decision does. */
