@@ -214,6 +214,36 @@ describe.if(has('libvirt', 'qemu-img'))('the libvirt driver on a host', () => {
     }),
   )
 
+  holds('after a loss of power those guests run again that ran, where that is configured, and no other', async () => {
+    const [ran, stopped, unseen] = [lab.instance(), lab.instance(), lab.instance()]
+    for (const instance of [ran, stopped, unseen]) await spawn(instance)
+    await driver.powerOff(stopped.server_id, 0)
+    await driver.suspend(unseen.server_id)
+    // The agent goes down with the host.
+    await driver.close()
+    await lab.host.killPower()
+    await lab.host.powerOn()
+    const resuming = lab.makeDriver({ resume_guests_state_on_host_boot: true })
+    await resuming.open()
+    const states = await Promise.all([ran, stopped, unseen].map(({ server_id }) => resuming.powerState(server_id)))
+    expect(states).toEqual(['running', 'shutdown', 'shutdown'])
+    await eventually(async () => expect(await resuming.consoleOutput(ran.server_id, null)).toContain('boot=2'))
+    await resuming.close()
+    driver = lab.reopen()
+    driver.onPower((guest) => reported.push(guest))
+    await driver.open()
+    for (const { server_id } of [ran, stopped, unseen]) await driver.destroy(server_id)
+  })
+
+  holds('after a loss of power guests stay off where nothing else is configured', () =>
+    withGuest(async ({ server_id }) => {
+      await lab.host.killPower()
+      await lab.host.powerOn()
+      await driver.open()
+      expect(await driver.powerState(server_id)).toBe('shutdown')
+    }),
+  )
+
   holds('what happened to a guest while libvirtd was away is reported when it is back', () =>
     withGuest(async (instance) => {
       await lab.host.stopDaemon()

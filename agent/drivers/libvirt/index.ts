@@ -19,6 +19,7 @@ import { readHostFacts, readInventory } from './host.ts'
 import type { Hypervisor, Nics } from './hypervisor.ts'
 import { movingVerbs } from './moving-verbs.ts'
 import type { LibvirtDriverOptions } from './options.ts'
+import { noteAll, runningGuests } from './running-guests.ts'
 import { removeUnfinishedSnapshots } from './snapshot.ts'
 import { chooseVirtType } from './virt-type.ts'
 
@@ -59,6 +60,8 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
   })
   const keeper = cacheKeeper({ host, instances_path, options: config.image_cache, clock, log })
   const parts = { libvirt, slow, guests, images, instances_path, nics, options: config.guest, clock, log }
+  const running = runningGuests(config.state_path, log)
+  guests.onPower(running.note)
   let prepared: Hypervisor | undefined
 
   function ready(): Hypervisor {
@@ -85,7 +88,10 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
       disk_cache: await diskCacheMode(instances_path),
       vnc: config.vnc,
     }
-    return { ...parts, host: domainHost }
+    const hypervisor = { ...parts, host: domainHost }
+    if (config.resume_guests_state_on_host_boot) await running.resume(hypervisor)
+    await noteAll(guests, running)
+    return hypervisor
   }
 
   const { forget, close: withdrawAll, ...cold } = movingVerbs(ready, config.my_ip)
