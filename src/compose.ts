@@ -209,6 +209,8 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     log: logs.role('nova-api'),
     quota: config.quota,
     instance_name_template: config.DEFAULT.instance_name_template,
+    allow_resize_to_same_host: config.DEFAULT.allow_resize_to_same_host,
+    reclaim_instance_interval_s: config.DEFAULT.reclaim_instance_interval,
     service_down_time_s: config.DEFAULT.service_down_time,
     default_availability_zone: config.DEFAULT.default_availability_zone,
     default_schedule_zone: config.DEFAULT.default_schedule_zone ?? null,

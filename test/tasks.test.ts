@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import type { VmState } from '../src/cells/index.ts'
+import { insertMigration, type MigrationStatus, type MigrationType, type VmState } from '../src/cells/index.ts'
 import { Crash, type Probe, type ProbePoint } from '../src/conductor/index.ts'
 import { newId, Problem } from '../src/kernel/index.ts'
 import { startTestCell, type TestCell } from './support/cell.ts'
@@ -12,11 +12,41 @@ interface Operation {
   readonly ends: readonly (VmState | 'gone')[]
   readonly input?: object
   /** What is done to an active server before, in order. */
-  readonly after?: readonly (readonly [kind: string, input?: object])[]
+  readonly after?: readonly (readonly [kind: string, input?: object, prepare?: Operation['prepare']])[]
   /** Makes ready in the cell what the request would. */
   readonly prepare?: (id: string, requestId: string) => Promise<void>
 }
 
+/** The record of a move, as its request writes it. */
+function moving(migration_type: MigrationType, status: MigrationStatus) {
+  return async (id: string, request_id: string): Promise<void> => {
+    const { server } = (await cell.cells.find(id))!
+    await cell.cells.get('cell1').transaction((tx) =>
+      insertMigration(tx, {
+        server_id: id,
+        migration_type,
+        status,
+        source_compute: server.host,
+        source_node: server.node,
+        old_flavor: server.flavor,
+        new_flavor: { ...server.flavor, id: 'larger', vcpus: 2 },
+        power_on: true,
+        user_id: 'user',
+        project_id: 'project',
+        request_id,
+      }),
+    )
+  }
+}
+
+function deciding(status: MigrationStatus) {
+  return async (id: string): Promise<void> => {
+    await cell.cells.get('cell1').sql`
+      update migrations set status = ${status} where server_id = ${id} and status = 'finished'`
+  }
+}
+
+const RESIZE = ['server.resize', { host: null, may_stay: false }, moving('resize', 'pre-migrating')] as const
 const RESCUE = { image_id: newId(), admin_password: 'secret' }
 
 const TASKS: readonly Operation[] = [
@@ -47,6 +77,27 @@ const TASKS: readonly Operation[] = [
   },
   { kind: 'server.rescue', steps: ['rescue'], ends: ['rescued'], input: RESCUE },
   { kind: 'server.unrescue', steps: ['command'], ends: ['active'], after: [['server.rescue', RESCUE]] },
+  {
+    kind: 'server.resize',
+    steps: ['place', 'leave', 'network', 'arrive'],
+    ends: ['resized'],
+    input: { host: null, may_stay: false },
+    prepare: moving('migration', 'pre-migrating'),
+  },
+  {
+    kind: 'server.confirm-resize',
+    steps: ['release', 'quota'],
+    ends: ['active'],
+    after: [RESIZE],
+    prepare: deciding('confirming'),
+  },
+  {
+    kind: 'server.revert-resize',
+    steps: ['leave', 'network', 'return', 'quota'],
+    ends: ['active'],
+    after: [RESIZE],
+    prepare: deciding('reverting'),
+  },
   { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },
 ]
 
@@ -80,8 +131,8 @@ async function ask({ kind, input = {}, after = [], prepare }: Operation, probe: 
   const { id } = await cell.create()
   await cell.settled()
   expect(await stateOf(id)).toBe('active')
-  for (const [earlier, its = {}] of after) {
-    await cell.request(earlier, id, its)
+  for (const [earlier, its = {}, before] of after) {
+    await cell.request(earlier, id, its, before && ((requestId) => before(id, requestId)))
     await cell.settled()
   }
   await cell.conduct(probe)

@@ -50,6 +50,7 @@ export {
   type QuotaLimits,
   type QuotaUsage,
   quotaUsage,
+  reservedLongAgo,
   resizeMapping,
   settleAtOnce,
   settleInCell,

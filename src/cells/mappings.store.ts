@@ -249,38 +249,73 @@ export async function settleAtOnce(
   return row.cancelled === null ? [] : [{ cancelled: row.cancelled }]
 }
 
+/** What a server counts for, and the flavor that is shown while its cell cannot be reached. */
+export interface Counted {
+  readonly vcpus: number
+  readonly memory_mb: number
+  readonly flavor: Flavor
+}
+
 /**
  * Makes a server count as one of another flavor, or as the larger of both while it may be either. The second call does
  * nothing. The usage row stays locked from the guarded update to the commit.
- * @param limits null where what counts may rise past them: it was allowed before.
+ * @param bounds null where what counts may rise past them: it was allowed before
  * @throws {Problem} over_quota, with Nova's sentence.
  */
 export async function resizeMapping(
   tx: GlobalTx,
   serverId: string,
-  size: { readonly vcpus: number; readonly memory_mb: number; readonly flavor?: Flavor },
-  limits: QuotaLimits | null,
+  { vcpus, memory_mb, flavor }: Counted,
+  bounds: QuotaBounds | null,
 ): Promise<void> {
-  const [mapping] = await tx<{ project_id: string; vcpus: number; memory_mb: number }[]>`
-    select project_id, vcpus, memory_mb from server_mappings where server_id = ${serverId} for update`
+  const [mapping] = await tx<{ project_id: string; user_id: string; vcpus: number; memory_mb: number }[]>`
+    select project_id, user_id, vcpus, memory_mb from server_mappings where server_id = ${serverId} for update`
   if (!mapping) return
-  const more = { instances: 0, cores: size.vcpus - mapping.vcpus, memory_mb: size.memory_mb - mapping.memory_mb }
-  if (more.cores !== 0 || more.memory_mb !== 0) {
-    const bound = (limit: number, rise: number): number => (limits === null || rise <= 0 ? -1 : limit)
-    const cores = bound(limits?.cores ?? -1, more.cores)
-    const memory_mb = bound(limits?.memory_mb ?? -1, more.memory_mb)
-    const taken = await tx`
-      update quota_usages set cores = cores + ${more.cores}, memory_mb = memory_mb + ${more.memory_mb}
-      where project_id = ${mapping.project_id}
-        and (${cores} < 0 or cores + ${more.cores} <= ${cores})
-        and (${memory_mb} < 0 or memory_mb + ${more.memory_mb} <= ${memory_mb})`
-    if (taken.count === 0) {
-      throw overQuota(more, await quotaUsage(tx, mapping.project_id), { instances: -1, cores, memory_mb })
-    }
+  const { project_id } = mapping
+  const rise = { instances: 0, cores: vcpus - mapping.vcpus, memory_mb: memory_mb - mapping.memory_mb }
+  if (rise.cores !== 0 || rise.memory_mb !== 0) {
+    await tx`
+      update quota_usages set cores = cores + ${rise.cores}, memory_mb = memory_mb + ${rise.memory_mb}
+      where project_id = ${project_id}`
+    if (bounds) await refuseRise(tx, mapping, rise, bounds)
   }
-  const flavor = size.flavor === undefined ? {} : { flavor: size.flavor }
-  const row = { vcpus: size.vcpus, memory_mb: size.memory_mb, ...flavor }
-  await tx`update server_mappings set ${tx(row as never, ...(Object.keys(row) as never[]))} where server_id = ${serverId}`
+  await tx`
+    update server_mappings set vcpus = ${vcpus}, memory_mb = ${memory_mb}, flavor = ${tx.json(flavor as never)},
+      reserved_at = ${bounds ? new Date() : null}
+    where server_id = ${serverId}`
+}
+
+/** Undoes the caller's transaction by its throw where what has risen is past a bound now. */
+async function refuseRise(
+  tx: GlobalTx,
+  { project_id, user_id }: { project_id: string; user_id: string },
+  rise: QuotaUsage,
+  { project, user }: QuotaBounds,
+): Promise<void> {
+  const risen = (limits: QuotaLimits): QuotaLimits => ({
+    instances: -1,
+    cores: rise.cores > 0 ? limits.cores : -1,
+    memory_mb: rise.memory_mb > 0 ? limits.memory_mb : -1,
+  })
+  const all = less(await quotaUsage(tx, project_id), rise)
+  if (shortOf(rise, all, risen(project)).length > 0) throw overQuota(rise, all, risen(project))
+  if (!user) return
+  // What users have is counted from the mappings, of which this server's has not changed yet.
+  const own = await userUsage(tx, project_id, user_id)
+  if (shortOf(rise, own, risen(user)).length > 0) throw overQuota(rise, own, risen(user))
+}
+
+const less = (used: QuotaUsage, by: QuotaUsage): QuotaUsage => ({
+  instances: used.instances - by.instances,
+  cores: used.cores - by.cores,
+  memory_mb: used.memory_mb - by.memory_mb,
+})
+
+/** Servers that have counted as more than they are for longer than a request takes, with their cells. */
+export async function reservedLongAgo(db: GlobalDb, before: Date): Promise<{ server_id: string; cell_id: string }[]> {
+  return db.sql`
+    select server_id, cell_id from server_mappings
+    where reserved_at < ${before} and cell_id is not null order by reserved_at limit 100`
 }
 
 /** Forgets a server and gives its quota back; the second call does nothing. */

@@ -105,8 +105,6 @@ export interface MigrationQuery {
   readonly migration_type: string | null
   readonly user_id: string | null
   readonly project_id: string | null
-  /** Only moves of this project's servers. */
-  readonly owner: string | null
   readonly changes_since: Date | null
   readonly changes_before: Date | null
   readonly after: { readonly created_at: Date; readonly id: number } | null
@@ -117,7 +115,7 @@ export interface MigrationQuery {
 export async function listMigrations(db: CellDb, query: MigrationQuery): Promise<Migration[]> {
   const { after } = query
   return db.sql<Migration[]>`
-    select migrations.* from migrations
+    select * from migrations
     where (${query.server_id}::uuid is null or server_id = ${query.server_id})
       and (${query.host}::text is null or ${query.host} in (source_compute, dest_compute))
       and (${query.source_compute}::text is null or source_compute = ${query.source_compute})
@@ -125,8 +123,6 @@ export async function listMigrations(db: CellDb, query: MigrationQuery): Promise
       and (${query.migration_type}::text is null or migration_type = ${query.migration_type})
       and (${query.user_id}::text is null or user_id = ${query.user_id})
       and (${query.project_id}::text is null or project_id = ${query.project_id})
-      and (${query.owner}::text is null or exists (
-        select from servers where servers.id = server_id and servers.project_id = ${query.owner}))
       and (${query.changes_since}::timestamptz is null or coalesce(updated_at, created_at) >= ${query.changes_since})
       and (${query.changes_before}::timestamptz is null or coalesce(updated_at, created_at) <= ${query.changes_before})
       and (${after?.created_at ?? null}::timestamptz is null

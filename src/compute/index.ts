@@ -8,6 +8,7 @@ export {
   isSortKey,
   type Located,
   type MappedServer,
+  type Migration,
   type SortKey,
 } from '../cells/index.ts'
 export type { Aggregate } from './aggregates/aggregates.store.ts'

@@ -14,7 +14,9 @@ import { deleteServer } from './tasks/delete-server.ts'
 import type { TaskPorts } from './tasks/ports.ts'
 import { powerTasks } from './tasks/power.ts'
 import { rebuildServer } from './tasks/rebuild-server.ts'
+import { confirmResize, revertResize } from './tasks/confirm-resize.ts'
 import { rescueServer } from './tasks/rescue-server.ts'
+import { resizeServer } from './tasks/resize-server.ts'
 import { scheduleServer } from './tasks/schedule-server.ts'
 import { snapshotServer } from './tasks/snapshot-server.ts'
 
@@ -85,6 +87,9 @@ export function createConductor(options: ConductorOptions): Conductor {
         rebuildServer(ports, cell),
         rescueServer(ports, cell),
         snapshotServer(ports, cell),
+        resizeServer(ports, cell),
+        confirmResize(ports, cell),
+        revertResize(ports, cell),
       ]),
     ),
   ]

@@ -28,6 +28,8 @@ export interface ServerNetworks {
   }): Promise<Vif[]>
   /** Deletes the ports that compute made and frees those that it was given. */
   releaseForServer(serverId: string): Promise<void>
+  /** Says that the server's ports are on another host now; empty: on none. */
+  bindHost(serverId: string, host: string): Promise<void>
 }
 
 export interface ImageSources {

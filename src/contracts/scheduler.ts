@@ -1,4 +1,5 @@
 import { type Static, Type as T } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { Flavor } from './instance.ts'
 import { message } from './contract.ts'
 
@@ -89,6 +90,7 @@ export const SchedulerHints = T.Object({
   ...hints,
 })
 export type SchedulerHints = Static<typeof SchedulerHints>
+export const isSchedulerHints = (value: unknown): value is SchedulerHints => Value.Check(SchedulerHints, value)
 
 /** The same for one decision: of other servers, the hosts they are on by now. */
 const PlanHints = T.Object({ different_host: T.Optional(HostNames), same_host: T.Optional(HostNames), ...hints })

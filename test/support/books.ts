@@ -97,7 +97,9 @@ async function claimsThatDiffer(cell: CellDb): Promise<string[]> {
     from hosts`
   const misplaced = await cell.sql<{ id: string; placed: string | null; claimed: string | null }[]>`
     select servers.id, servers.host as placed, hosts.host as claimed
-    from servers left join claims on claims.server_id = servers.id left join hosts on hosts.id = claims.host_id
+    from servers
+      left join claims on claims.server_id = servers.id and (held_for = 'server' or vm_state <> 'resized')
+      left join hosts on hosts.id = claims.host_id
     where (servers.deleted_at is null and servers.host is distinct from hosts.host)
       or (servers.deleted_at is not null and hosts.host is not null)`
   return [
@@ -119,7 +121,11 @@ function guestsThatDiffer(statePath: string, servers: readonly ServerRow[], host
   try {
     cpSync(join(statePath, 'agent/fake-guests'), join(copy, 'fake-guests'))
     const guests = openFakeGuests(copy)
-    const where = new Map(hosts.flatMap((host) => [...guests.of(host).keys()].map((id) => [id, host] as const)))
+    const where = new Map(
+      hosts.flatMap((host) =>
+        [...guests.of(host).values()].filter(({ place }) => place === 'here').map(({ server_id }) => [server_id, host] as const),
+      ),
+    )
     guests.close()
     const placed = new Map(servers.filter((server) => server.host).map((server) => [server.id, server.host]))
     return [...new Set([...where.keys(), ...placed.keys()])]

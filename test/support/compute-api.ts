@@ -196,6 +196,8 @@ export async function startComputeApi(
       ...quota,
     },
     instance_name_template: 'instance-%08x',
+    allow_resize_to_same_host: false,
+    reclaim_instance_interval_s: 0,
     service_down_time_s: 60,
     default_availability_zone: 'nova',
     internal_service_availability_zone: 'internal',

@@ -62,6 +62,7 @@ export const history = [
     behaviour('description-is-its-own'),
   ),
   at('2.21', behaviour('actions-of-deleted-servers')),
+  at('2.23', view('migration').gains('migration_type', 'links')),
   at(
     '2.26',
     view('server', 'server.updated', 'server.rebuilt').gains('tags'),
@@ -145,6 +146,7 @@ export const history = [
   ),
   at('2.54', view('server.rebuilt').gains('key_name'), request('server.rebuild').gains('key_name')),
   at('2.55', view('flavor', 'flavor.brief').gains('description'), request('flavor.create').gains('description')),
+  at('2.56', request('server.migrate').reshapes({ migrate: T.Unknown() }), behaviour('migrate-takes-a-host')),
   at(
     '2.57',
     view('limits').loses({ maxPersonality: older.injectedFiles, maxPersonalitySize: older.injectedFileBytes }),
@@ -169,6 +171,8 @@ export const history = [
     '2.59',
     request('migrations').gains('limit', 'marker', 'changes-since'),
     request('migrations').closes(),
+    view('migration', 'migration.live').gains('uuid'),
+    behaviour('migrations-in-pages'),
   ),
   at('2.61', view<FlavorSource>('flavor').gains('extra_specs')),
   at('2.62', view('action.event').gains('hostId', 'host')),
@@ -187,6 +191,7 @@ export const history = [
       policies: older.groupPolicies('anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity'),
     }),
   ),
+  at('2.65', behaviour('abort-before-it-runs')),
   at(
     '2.66',
     request('servers').gains('changes-before'),
@@ -234,7 +239,11 @@ export const history = [
   ),
   at('2.76', request('external_events').reshapes({ events: ExternalEvents(1) })),
   at('2.79', request('volume_attachment.create').gains('delete_on_termination')),
-  at('2.80', request('migrations').gains('user_id', 'project_id')),
+  at(
+    '2.80',
+    request('migrations').gains('user_id', 'project_id'),
+    view('migration', 'migration.live').gains('user_id', 'project_id'),
+  ),
   at('2.82', request('external_events').reshapes({ events: ExternalEvents(2) })),
   at('2.83', behaviour('everybody-filters')),
   at('2.84', view('action.event').gains('details')),

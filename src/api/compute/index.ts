@@ -28,6 +28,7 @@ import { serverGroups } from './server-groups.ts'
 import { serverImages } from './server-images.ts'
 import { serverParts } from './server-parts.ts'
 import { serverRebuild } from './server-rebuild.ts'
+import { serverResize } from './server-resize.ts'
 import { serverShares } from './server-shares.ts'
 import { serverTopology } from './server-topology.ts'
 import { servers } from './servers.ts'
@@ -68,6 +69,7 @@ export function computeResources(
     serverActions(compute),
     serverRebuild(compute, { adminPassword }),
     serverImages(compute),
+    serverResize(compute),
   ]
   return [
     ...ofServers,
@@ -90,7 +92,7 @@ export function computeResources(
     hypervisors(compute, { maxLimit }),
     aggregates(compute),
     quotas(compute),
-    migrations,
+    migrations(compute, { maxLimit }),
     tenantUsage(compute, { maxLimit }),
     extensions,
     imageProxy(compute, { maxLimit }),

@@ -28,6 +28,10 @@ export interface ServerPorts {
   readonly default_schedule_zone: string | null
   readonly clock: Clock
   readonly instance_name_template: string
+  /** `[DEFAULT] allow_resize_to_same_host`. */
+  readonly allow_resize_to_same_host: boolean
+  /** `[DEFAULT] reclaim_instance_interval`: how long a deleted server can be restored; 0 deletes at once. */
+  readonly reclaim_instance_interval_s: number
   /** Tells the conductors of a database that a task is there. */
   ring(database: string, taskId: string): void
 }
@@ -133,5 +137,5 @@ export function createChanges({ cells, clock, ring }: Pick<ServerPorts, 'cells' 
     })
   }
 
-  return { find, cellOf, alter, begin, logged }
+  return { find, cellOf, change, alter, begin, logged }
 }

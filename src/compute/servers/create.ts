@@ -93,8 +93,8 @@ async function acceptAsManyAsFit(
   { flavor, bounds, make }: { flavor: FlavorRow; bounds: Bounds; make: (count: number) => Server[] },
 ): Promise<Server[]> {
   const { min_count, max_count } = request
-  const { project, user } = bounds
-  const limits = { project: limitsOf(project), user: user && limitsOf(user) }
+  const { project } = bounds
+  const limits = quotaLimits(bounds)
   let count = project.instances < 0 ? max_count : Math.min(max_count, Math.max(min_count, project.instances))
   for (let attempt = 1; ; attempt++) {
     if (count > MAX_SERVERS_PER_REQUEST) {
@@ -125,6 +125,9 @@ async function acceptAsManyAsFit(
 
 const limitsOf = ({ instances, cores, ram }: QuotaValues): QuotaLimits => ({ instances, cores, memory_mb: ram })
 
+/** What servers are counted against, as the store of mappings takes it. */
+export const quotaLimits = ({ project, user }: Bounds) => ({ project: limitsOf(project), user: user && limitsOf(user) })
+
 function scheduleInput(ctx: RequestContext, request: CreateServers): Record<string, unknown> {
   const { force_host, force_node, requested_host, requested_node, hints } = request
   return {
@@ -138,7 +141,11 @@ function scheduleInput(ctx: RequestContext, request: CreateServers): Record<stri
   }
 }
 
-export async function flavorFor(ports: ServerPorts, ctx: RequestContext, request: CreateServers): Promise<FlavorRow> {
+export async function flavorFor(
+  ports: Pick<ServerPorts, 'cells'>,
+  ctx: RequestContext,
+  request: Pick<CreateServers, 'flavor_id'>,
+): Promise<FlavorRow> {
   const flavor = await findFlavor(ports.cells.global.sql, request.flavor_id, ctx.isAdmin ? null : ctx.projectId)
   if (!flavor || flavor.disabled) throw badRequest(`Flavor ${request.flavor_id} could not be found.`)
   return flavor

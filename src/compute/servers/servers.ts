@@ -10,6 +10,8 @@ import { type CreateServers, createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { whetherPlaced } from './placed.ts'
 import { type RebuildServer, rebuildServer, type RescueServer, rescueServer } from './rebuild.ts'
+import { createMigrationUseCases } from './migrations.ts'
+import { confirmResize, migrateServer, type ResizeServer, resizeServer, revertResize } from './resize.ts'
 import { type SnapshotServer, snapshotServer } from './snapshot.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
 import { schedulingOf, whatIf } from './scheduling.ts'
@@ -67,6 +69,7 @@ export function createServerUseCases(ports: ServerPorts) {
 
   return {
     ...createActionLog(cells),
+    ...createMigrationUseCases(ports, changes),
     /** @throws {Problem} not_found, for one of another project too. */
     find,
     findMapped,
@@ -138,6 +141,14 @@ export function createServerUseCases(ports: ServerPorts) {
     /** @returns the id of the image. */
     snapshot: (ctx: RequestContext, located: Located, request: SnapshotServer): Promise<string> =>
       snapshotServer(ports, changes, ctx, located, request),
+
+    resize: (ctx: RequestContext, located: Located, request: ResizeServer): Promise<void> =>
+      resizeServer(ports, changes, ctx, located, request),
+    /** @param host wanted; null takes any other. */
+    migrate: (ctx: RequestContext, located: Located, host: string | null): Promise<void> =>
+      migrateServer(ports, changes, ctx, located, host),
+    confirmResize: (ctx: RequestContext, located: Located): Promise<void> => confirmResize(changes, ctx, located),
+    revertResize: (ctx: RequestContext, located: Located): Promise<void> => revertResize(changes, ctx, located),
 
     changePassword: (ctx: RequestContext, located: Located, admin_password: string): Promise<void> =>
       begin(ctx, located, TRANSITIONS.set_admin_password, {

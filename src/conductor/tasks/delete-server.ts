@@ -1,5 +1,5 @@
 import { Type as T } from '@sinclair/typebox'
-import { findServer, finishAction, forget, lockServer, releaseClaims, updateServer } from '../../cells/index.ts'
+import { claimedHosts, findServer, finishAction, forget, lockServer, releaseClaims, updateServer } from '../../cells/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { none, step, type TaskKind } from '../task.ts'
 import { destroyIfReachable } from './host-command.ts'
@@ -26,7 +26,10 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
       step('destroy', {
         async do(context) {
           const server = await findServer(cell, context.subject)
-          if (server) await destroyIfReachable(ports, context, server, { undo: false })
+          if (!server) return
+          // One that moves has something on each host on which it has a share.
+          const hosts = new Set([...(server.host ? [server.host] : []), ...(await claimedHosts(cell, server.id))])
+          for (const host of hosts) await destroyIfReachable(ports, context, server, { undo: false, host })
         },
         undo: none(ONWARDS),
       }),

@@ -8,6 +8,16 @@ import type { TaskPorts } from './ports.ts'
 /** A command without what this module adds: whose it is, which it is, and how old. */
 export type Order = AgentCommand extends infer C ? (C extends AgentCommand ? Omit<C, 'command_id' | 'server_id' | 'generation' | 'request_id'> : never) : never
 
+export interface Sending {
+  readonly deadline_s: number
+  /** Takes back what the task has done. */
+  readonly undo?: boolean
+  /** Of a server that moves; absent: the host that the server is on. */
+  readonly host?: string | null
+  /** Tells commands of one verb apart that a task sends more than once; absent: the verb. */
+  readonly purpose?: string
+}
+
 /**
  * Sends a command to the host that has the server. A task's commands carry the server's generation, what takes them
  * back carries the next number, and each task and attempt begins two higher: so whatever comes late from an earlier
@@ -18,17 +28,38 @@ export function commandHost(
   context: TaskContext<unknown>,
   server: Server,
   order: Order,
-  options: { deadline_s: number; undo?: boolean },
+  { deadline_s, undo = false, host = server.host, purpose = order.verb }: Sending,
 ): Promise<CommandResult> {
-  if (!server.host) throw new Problem('conflict', `Instance ${server.id} is not ready`)
+  if (!host) throw new Problem('conflict', `Instance ${server.id} is not ready`)
+  // Hosts keep a command's answer by its id: one verb at two hosts is two commands.
+  const at = host === server.host ? purpose : `${purpose} at ${host}`
   const command = {
     ...order,
-    command_id: context.commandId(options.undo ? `undo ${order.verb}` : order.verb),
+    command_id: context.commandId(undo ? `undo ${at}` : at),
     server_id: server.id,
-    generation: server.generation + (options.undo ? 1 : 0),
+    generation: server.generation + (undo ? 1 : 0),
     request_id: context.request_id,
   } as AgentCommand
-  return ports.hosts.command(server.host, command, options.deadline_s)
+  return ports.hosts.command(host, command, deadline_s)
+}
+
+/** The same for what a host that is away may miss. @returns whether it was reached */
+export async function commandIfReachable(
+  ports: TaskPorts,
+  context: TaskContext<unknown>,
+  server: Server,
+  order: Order,
+  sending: Sending,
+): Promise<boolean> {
+  try {
+    await commandHost(ports, context, server, order, sending)
+    return true
+  } catch (error) {
+    if (!(error instanceof Problem) || error.kind !== 'unavailable') throw error
+    const host = sending.host ?? server.host
+    context.log.warn({ err: error, host, verb: order.verb }, 'the host cannot be reached now and does without')
+    return false
+  }
 }
 
 /**
@@ -39,15 +70,10 @@ export async function destroyIfReachable(
   ports: TaskPorts,
   context: TaskContext<unknown>,
   server: Server,
-  options: { undo: boolean },
+  options: { undo: boolean; host?: string },
 ): Promise<void> {
-  if (!server.host) return
-  try {
-    await commandHost(ports, context, server, { verb: 'destroy' }, { deadline_s: DESTROY_DEADLINE_S, ...options })
-  } catch (error) {
-    if (!(error instanceof Problem) || error.kind !== 'unavailable') throw error
-    context.log.warn({ err: error, host: server.host }, 'the guest is left to its host, which cannot be reached now')
-  }
+  if (!(options.host ?? server.host)) return
+  await commandIfReachable(ports, context, server, { verb: 'destroy' }, { deadline_s: DESTROY_DEADLINE_S, ...options })
 }
 
 /** Long enough for QEMU to end and for a large disk to be removed; short enough that a dead host holds nobody up. */

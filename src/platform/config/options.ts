@@ -85,6 +85,25 @@ export const options = {
       default: 'reap',
       help: 'What is done with a running guest whose server is deleted.',
     }),
+    allow_resize_to_same_host: boolean({
+      default: false,
+      help: 'A resize may keep a server on its host; a cloud of one host needs it.',
+    }),
+    resize_confirm_window: integer({
+      default: 0,
+      min: 0,
+      help: 'Seconds after which a resize is confirmed by itself; 0 waits for somebody to do it.',
+    }),
+    shelved_offload_time: integer({
+      default: 0,
+      min: -1,
+      help: 'Seconds after which a shelved server leaves its host; 0 at once, -1 never.',
+    }),
+    reclaim_instance_interval: integer({
+      default: 0,
+      min: 0,
+      help: 'Seconds for which a deleted server can be restored; 0 deletes at once.',
+    }),
     resume_guests_state_on_host_boot: boolean({
       default: false,
       help: 'Start guests that ran before the host went down.',
