@@ -26,7 +26,7 @@ export function agentOptions({ DEFAULT: set }: Config): AgentOptions {
 }
 
 /** @throws {Error} when the file of vendor data is not JSON. */
-export function libvirtOptions({ DEFAULT, api, libvirt, image_cache, vnc }: Config): LibvirtDriverOptions {
+export function libvirtOptions({ DEFAULT, api, bunova, libvirt, image_cache, vnc }: Config): LibvirtDriverOptions {
   const byDefault = DEFAULT.use_cow_images ? 'qcow2' : 'raw'
   return {
     host: DEFAULT.host,
@@ -51,6 +51,7 @@ export function libvirtOptions({ DEFAULT, api, libvirt, image_cache, vnc }: Conf
     image_cache,
     resume_guests_state_on_host_boot: DEFAULT.resume_guests_state_on_host_boot,
     vnc: { enabled: vnc.enabled, server_listen: vnc.server_listen },
+    network_namespace: bunova.network_namespace ?? null,
   }
 }
 

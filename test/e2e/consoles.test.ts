@@ -182,7 +182,7 @@ describe.if(has('libvirt', 'chromium'))('the screen of a guest on QEMU', () => {
   let server: string
 
   beforeAll(async () => {
-    host = await startLibvirtHost({ network: 'machine' })
+    host = await startLibvirtHost()
     cloud = await startCloudProcess({
       args: ['--compute-driver', 'libvirt'],
       config: `[DEFAULT]
@@ -192,6 +192,8 @@ reserved_host_memory_mb = 0
 [libvirt]
 connection_uri = qemu:///system?socket=${host.socket}
 virt_type = qemu
+[bunova]
+network_namespace = ${host.network}
 `,
     })
     api = await apiClient(cloud)

@@ -31,22 +31,15 @@ export interface LibvirtHost {
   stop(): Promise<void>
 }
 
-export interface LibvirtHostOptions {
-  readonly name?: string
-  /** `machine`: the loopback interface is the machine's, so that a test reaches the guests' screens. Default `none`. */
-  readonly network?: 'machine' | 'none'
-}
-
 const PREFIX = 'bunova-host'
 
 /** Starts a pseudo-host in about half a second. It needs root, and ends with this process whatever happens to it. */
-export async function startLibvirtHost(options: LibvirtHostOptions = {}): Promise<LibvirtHost> {
+export async function startLibvirtHost(options: { name?: string } = {}): Promise<LibvirtHost> {
   const directory = await makeScratchDirectory('/tmp', PREFIX)
   const name = options.name ?? basename(directory).slice(PREFIX.length + 1).toLowerCase()
-  const { network = 'none' } = options
   const instancesDir = join(directory, 'instances')
   await mkdir(instancesDir)
-  const powerOn = (): Promise<PrivateLibvirtd> => startPrivateLibvirtd({ directory, hostname: name, network })
+  const powerOn = (): Promise<PrivateLibvirtd> => startPrivateLibvirtd({ directory, hostname: name, network: 'none' })
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
   let daemon = await powerOn().catch(async (error: unknown) => {
     await remove()

@@ -65,6 +65,7 @@ export async function startLibvirtDriverLab(): Promise<LibvirtDriverLab> {
     },
     resume_guests_state_on_host_boot: false,
     vnc: { enabled: true, server_listen: '127.0.0.1' },
+    network_namespace: host.network,
   }
   const makeDriver = (overrides: Partial<LibvirtDriverOptions> = {}): Driver =>
     createLibvirtDriver({ log, config: { ...config, ...overrides }, nics: labNics })

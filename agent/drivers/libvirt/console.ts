@@ -1,6 +1,7 @@
 import type { ConsoleKind, QueryAnswer } from '../../../src/contracts/index.ts'
 import { CONSOLE_FORCE, type Domain, type Libvirt } from '../../libvirt/index.ts'
 import { type Console, type ConsoleEvents, DriverError } from '../driver.ts'
+import { inNamespace } from '../../network/index.ts'
 import { elements, parseXml } from './xml.ts'
 
 const CONNECT_DEADLINE_MS = 5_000
@@ -11,8 +12,9 @@ export function openConsole(
   dom: Domain,
   kind: ConsoleKind,
   events: ConsoleEvents,
+  namespace: string | null,
 ): Promise<Console> {
-  return kind === 'serial' ? openSerial(libvirt, dom, events) : openScreen(libvirt, dom, events)
+  return kind === 'serial' ? openSerial(libvirt, dom, events) : openScreen(libvirt, dom, events, namespace)
 }
 
 /** The serial line comes through libvirt and has no address of its own. */
@@ -38,7 +40,12 @@ async function openSerial(libvirt: Libvirt, dom: Domain, events: ConsoleEvents):
   return { write: stream.write, pause: stream.pause, resume: stream.resume, close: stream.abort }
 }
 
-async function openScreen(libvirt: Libvirt, dom: Domain, events: ConsoleEvents): Promise<Console> {
+async function openScreen(
+  libvirt: Libvirt,
+  dom: Domain,
+  events: ConsoleEvents,
+  namespace: string | null,
+): Promise<Console> {
   const { listen, port } = await screen(libvirt, dom)
   let unsent: Uint8Array[] = []
   let ended = false
@@ -47,14 +54,15 @@ async function openScreen(libvirt: Libvirt, dom: Domain, events: ConsoleEvents):
     ended = true
     events.end()
   }
-  const socket = await within(
-    CONNECT_DEADLINE_MS,
-    Bun.connect({
+  // A socket is of the namespace that it is made in, which happens before anything is waited for.
+  const { connecting } = inNamespace(namespace, () => ({
+    connecting: Bun.connect({
       hostname: reachable(listen),
       port,
       socket: { data: (_, bytes) => events.data(bytes), drain: flush, close: end, error: end },
     }),
-  )
+  }))
+  const socket = await within(CONNECT_DEADLINE_MS, connecting)
 
   function flush(): void {
     while (unsent[0]) {

@@ -156,7 +156,7 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
 
     openConsole: (serverId, kind, events) =>
       asDriverErrors('The console of the guest could not be opened.', async () =>
-        openConsole(libvirt, await guests.get(serverId), kind, events),
+        openConsole(libvirt, await guests.get(serverId), kind, events, config.network_namespace),
       ),
 
     onPower: (callback) => guests.onPower(callback),

@@ -27,6 +27,8 @@ export interface LibvirtDriverOptions {
   }
   readonly resume_guests_state_on_host_boot: boolean
   readonly vnc: { readonly enabled: boolean; readonly server_listen: string }
+  /** Path of the namespace in which libvirt runs, and guests' screens listen; null is this process's own. */
+  readonly network_namespace: string | null
 }
 
 /** How guests are made. */
