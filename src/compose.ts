@@ -21,7 +21,18 @@ import type { Config } from './platform/config/index.ts'
 import { asProblem, type Databases } from './platform/db/index.ts'
 import { serve } from './platform/http/index.ts'
 import { type Logger, type Logs, openLogs } from './platform/log/index.ts'
+import { type Metrics, serveMetrics } from './platform/metrics/index.ts'
 import { createPolicy } from './platform/policy/index.ts'
+import {
+  decisionMetrics,
+  measureConductor,
+  measuredBus,
+  measureScheduler,
+  metricsFace,
+  requestMetrics,
+  startMetrics,
+  taskMetrics,
+} from './metrics.ts'
 import { policyDefaults } from './policies.ts'
 import { bindProxies } from './proxies.ts'
 import {
@@ -86,13 +97,19 @@ async function start(options: CloudOptions, later: Later): Promise<Omit<Cloud, '
   }
   const secrets = loadSecrets(join(statePath, 'secrets.json'))
   const logs = later(openLogs(config.DEFAULT), (opened) => opened.close())
-  const bus = later(await openBus({ transport_url: config.DEFAULT.transport_url, log: logs.role('nova-bus') }), (opened) => opened.close())
+  const metrics = startMetrics()
+  const opened = await openBus({ transport_url: config.DEFAULT.transport_url, log: logs.role('nova-bus') })
+  const bus = later(measuredBus(opened, metrics), (measured) => measured.close())
+  if (config.bunova.metrics_listen) {
+    const server = later(serveMetrics(metrics, config.bunova.metrics_listen), (started) => started.stop())
+    say(`metrics: ${server.url}/metrics`)
+  }
 
   let url: string | null = null
   let knownHosts = (): number => Number.POSITIVE_INFINITY
   if (roles.has('api') || roles.has('scheduler') || roles.has('conductor')) {
     const databases = await openStorage(config, statePath, logs, later)
-    const control = await startControlPlane({ config, roles, statePath, secrets, logs, bus, databases }, later)
+    const control = await startControlPlane({ config, roles, statePath, secrets, logs, metrics, bus, databases }, later)
     url = control.url
     if (control.scheduler) knownHosts = control.scheduler.hostCount
   }
@@ -112,6 +129,7 @@ interface Parts {
   readonly statePath: string
   readonly secrets: ReturnType<typeof loadSecrets>
   readonly logs: Logs
+  readonly metrics: Metrics
   readonly bus: Bus
   readonly databases: Databases
 }
@@ -123,7 +141,7 @@ interface ControlPlane {
 }
 
 async function startControlPlane(parts: Parts, later: Later): Promise<ControlPlane> {
-  const { config, roles, logs, bus, databases } = parts
+  const { config, roles, logs, metrics, bus, databases } = parts
   const cells = createCells(databases, logs.role('nova-conductor'))
   const networks = createNetworks({
     db: databases.global,
@@ -152,7 +170,9 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
       shutdown_timeout_s: config.DEFAULT.shutdown_timeout,
       running_deleted_instance_action: config.DEFAULT.running_deleted_instance_action,
       default_schedule_zone: config.DEFAULT.default_schedule_zone ?? null,
+      observe: taskMetrics(metrics),
     })
+    measureConductor(conductor, metrics)
     later(conductor, (started) => started.stop())
     await conductor.start()
     later(await reportRole(databases.global, 'nova-conductor', config, systemClock, log), (report) => report.stop())
@@ -161,7 +181,7 @@ async function startControlPlane(parts: Parts, later: Later): Promise<ControlPla
 }
 
 async function startApi(parts: Parts, cells: Cells, networks: Networks, later: Later) {
-  const { config, statePath, secrets, logs, bus, databases } = parts
+  const { config, statePath, secrets, logs, metrics, bus, databases } = parts
   const clock = systemClock
   const images = later(
     await createImages({
@@ -244,6 +264,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
       imageFace({ images, authenticate, policy }),
       networkFace({ networks, authenticate, policy }),
       placementFace({ placement: compute.placement, authenticate, policy }),
+      metricsFace(metrics, authenticate, policy),
     ],
     listen: { host: config.DEFAULT.osapi_compute_listen, port: config.DEFAULT.osapi_compute_listen_port },
     logs,
@@ -252,6 +273,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     trustProxyHeaders: config.oslo_middleware.enable_proxy_headers_parsing,
     linkPrefixes: { 'nova-api': config.api.compute_link_prefix },
     accessLog: config.bunova.access_log,
+    observe: requestMetrics(metrics),
   })
   later(http, (server) => server.stop({ deadline_s: DRAIN_S }))
   const url = reachableUrl(http.url, config)
@@ -277,14 +299,16 @@ function reachableUrl(url: string, config: Config): string {
   return url.replace(/^http:\/\/(0\.0\.0\.0|\[::\])/, `http://${config.DEFAULT.my_ip}`)
 }
 
-async function startScheduler({ config, logs, bus, databases }: Parts, cells: Cells, later: Later): Promise<Scheduler> {
+async function startScheduler({ config, logs, metrics, bus, databases }: Parts, cells: Cells, later: Later): Promise<Scheduler> {
   const log = logs.role('nova-scheduler')
   const scheduler = createScheduler({
     config,
     cells: cells.withHosts().map((cell) => hostSource(cells.global, cell, config.DEFAULT.default_availability_zone)),
     clock: systemClock,
     log,
+    observe: decisionMetrics(metrics),
   })
+  measureScheduler(scheduler, metrics)
   await scheduler.start(bus)
   later(scheduler, (started) => started.stop())
   later(await reportRole(databases.global, 'nova-scheduler', config, systemClock, log), (report) => report.stop())

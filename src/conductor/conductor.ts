@@ -3,7 +3,7 @@ import { type HostNetworks, HOSTS_CHANGED, tasksTopic } from '../contracts/index
 import type { Clock } from '../kernel/index.ts'
 import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
-import { createEngine, type Engine } from './engine.ts'
+import { createEngine, type Engine, type TaskEnd } from './engine.ts'
 import { listenToHosts, type StrayAction } from './host-events.ts'
 import { createHostNetworkTeller } from './host-networks.ts'
 import type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
@@ -43,11 +43,15 @@ export interface ConductorOptions {
   readonly default_schedule_zone: string | null
   /** For tests: ends runs where a crash or a failure would. */
   readonly probe?: Probe
+  /** Told of every run of a task. */
+  readonly observe?: (end: TaskEnd) => void
 }
 
 export interface Conductor {
   start(): Promise<void>
   stop(): Promise<void>
+  /** By database, the tasks that run here now and those in line. */
+  load(): { database: string; running: number; waiting: number }[]
 }
 
 /** Runs the tasks of the global database and of every cell, and listens to the cells' hosts. */
@@ -74,6 +78,7 @@ export function createConductor(options: ConductorOptions): Conductor {
       log,
       concurrency: options.concurrency,
       ...(options.probe ? { probe: options.probe } : {}),
+      ...(options.observe ? { observe: options.observe } : {}),
     })
   }
 
@@ -97,6 +102,7 @@ export function createConductor(options: ConductorOptions): Conductor {
   let listeners: Subscription[] = []
 
   return {
+    load: () => engines.map((each) => each.load()),
     async start() {
       const hosts = { ...options, ...ports, global: cells.global, networksWanted: teller.tell }
       listeners = [...cells.withHosts().map((cell) => listenToHosts({ ...hosts, cell })), teller.listen()]

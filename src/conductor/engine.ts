@@ -28,12 +28,23 @@ export interface EngineOptions {
   /** Tasks that run at once; further ones wait in line. */
   readonly concurrency: number
   readonly probe?: Probe
+  /** Told of every run of a task. */
+  readonly observe?: (end: TaskEnd) => void
+}
+
+export interface TaskEnd {
+  readonly kind: string
+  /** False for a run that stopped: the task goes on later, here or elsewhere. */
+  readonly ended: boolean
+  readonly seconds: number
 }
 
 export interface Engine {
   start(): Promise<void>
   /** Lets running steps end, gives the leases back. */
   stop(): Promise<void>
+  /** Tasks that run here now, and those in line. */
+  load(): { database: string; running: number; waiting: number }
 }
 
 /** How long a conductor may be silent before another one takes over its tasks. */
@@ -126,10 +137,14 @@ export function createEngine(options: EngineOptions): Engine {
     const abort = new AbortController()
     const child = log.child({ request_id: task.request_id, task: task.kind, instance: task.subject })
     running.set(task.id, { task, abort })
+    const began = performance.now()
+    let ended = false
     try {
       await runTask({ db, kind, task, clock, log: child, signal: abort.signal, probe: options.probe ?? noProbe })
+      ended = true
     } finally {
       running.delete(task.id)
+      options.observe?.({ kind: task.kind, ended, seconds: (performance.now() - began) / 1000 })
     }
   }
 
@@ -172,6 +187,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   return {
+    load: () => ({ database: db.id, running: running.size, waiting: waiting.size }),
     async start() {
       await dropLeasesOf(db, options.conductor)
       doorbell = bus.consume(tasksTopic(db.id), { group: 'conductor', concurrency: options.concurrency }, async (message) => {

@@ -1,5 +1,6 @@
 export { ask } from './ask.ts'
 export { type Conductor, type ConductorOptions, createConductor, ringTask } from './conductor.ts'
+export type { TaskEnd } from './engine.ts'
 export { createHostCalls } from './host-calls.ts'
 export type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
 export { Crash, type Probe, type ProbePoint } from './run.ts'

@@ -45,6 +45,13 @@ export interface SchedulerParts {
   readonly cells: Iterable<CellSource>
   readonly clock: Clock
   readonly log: Logger
+  /** Told of every decision. */
+  readonly observe?: (decided: Decided) => void
+}
+
+export interface Decided {
+  readonly placed: boolean
+  readonly seconds: number
 }
 
 export interface Scheduler {
@@ -76,7 +83,7 @@ const SERVED_AT_ONCE = 64
 const WHAT_IFS_AT_ONCE = 2
 
 /** @throws {Error} for an option that cannot be: an unknown filter, a multiplier that is no number. */
-export function createScheduler({ config, cells, clock, log }: SchedulerParts): Scheduler {
+export function createScheduler({ config, cells, clock, log, observe }: SchedulerParts): Scheduler {
   const policy = policyOf(config)
   const fleet = createFleet(config.DEFAULT)
   const taken = createTaken(fleet)
@@ -89,6 +96,7 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
   const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(policy, plan(policy, snapshot, request))
 
   function decide(request: PlanRequest): PlanResult {
+    const began = observe ? performance.now() : 0
     const now = clock.now()
     refresh(now)
     let made = plan(policy, fleet, request)
@@ -96,7 +104,9 @@ export function createScheduler({ config, cells, clock, log }: SchedulerParts): 
     if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
     const [winner] = made.candidates
     if (winner) taken.add(winner.host.slot, request.server_id, { ...demand(request.flavor), servers: 1 }, now)
-    return resultOf(policy, made)
+    const result = resultOf(policy, made)
+    observe?.({ placed: winner !== undefined, seconds: (performance.now() - began) / 1000 })
+    return result
   }
 
   function refresh(now: number): void {

@@ -208,6 +208,33 @@ describe('a request for many', () => {
   })
 })
 
+describe('metrics', () => {
+  const scrape = (headers: Record<string, string>) => fetch(`${cloud.url}/metrics`, { headers })
+
+  test('tell admins of decisions, of the lag behind each cell, of requests, tasks and the bus', async () => {
+    const answer = await scrape({ 'x-auth-token': admin.token })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+    const text = await answer.text()
+    const value = (series: string) => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ').at(-1))
+    expect(value('bunova_scheduler_hosts')).toBe(HOSTS)
+    expect(value('bunova_scheduler_lag_seconds{cell="cell1"}')).toBeLessThan(60)
+    expect(value('bunova_scheduler_decisions_total{result="placed"}')).toBeGreaterThanOrEqual(100)
+    expect(value('bunova_scheduler_decision_seconds_count')).toBeGreaterThanOrEqual(100)
+    const route = 'route="/compute/v2.1/servers"'
+    expect(value(`bunova_http_requests_total{api="nova-api",method="POST",${route},status="202"}`)).toBeGreaterThan(1)
+    expect(value('bunova_task_run_seconds_count{kind="server.build",result="ended"}')).toBeGreaterThanOrEqual(100)
+    expect(value('bunova_tasks{database="cell1",state="running"}')).toBe(0)
+    expect(value('bunova_bus_up')).toBe(1)
+    expect(value('bunova_bus_messages_total{topic="tasks",how="publish"}')).toBeGreaterThanOrEqual(100)
+    expect(value('process_resident_memory_bytes')).toBeGreaterThan(1e7)
+  })
+
+  test('are for nobody else', async () => {
+    const demo = await apiClient(cloud, 'demo')
+    expect([(await scrape({})).status, (await scrape({ 'x-auth-token': demo.token })).status]).toEqual([401, 403])
+  })
+})
+
 describe('on the command line', () => {
   async function command(name: string, ...args: string[]) {
     const script = join(import.meta.dir, `../../src/cli/scheduling/${name}.ts`)

@@ -64,6 +64,27 @@ describe.if(has('redis'))('two of each role, with global and cell in databases o
     ])
   })
 
+  test('each process tells what it counts, at an address of its own', async () => {
+    const series = async (name: string) => {
+      const url = /^metrics: (\S+)$/m.exec(cloud.node(name).output())![1]!
+      expect((await fetch(new URL('/', url))).status).toBe(404)
+      const text = await (await fetch(url)).text()
+      return new Set([...text.matchAll(/^(\w+)/gm)].map(([, word]) => word))
+    }
+    const own = { 'api-1': 'bunova_http_requests_total', 'scheduler-1': 'bunova_scheduler_lag_seconds', 'conductor-2': 'bunova_tasks', compute: 'bunova_bus_messages_total' }
+    for (const [name, metric] of Object.entries(own)) expect(await series(name)).toContain(metric)
+    expect(await series('compute')).not.toContain('bunova_tasks')
+  })
+
+  test('what-if is answered by whichever scheduler the bus finds, and one that is refused is refused', async () => {
+    const server = { name: 'x', imageRef: cloud.image, flavorRef: cloud.flavor, min_count: 2 }
+    const ask = (assume: object) => cloud.api.request('POST', '/compute/v2.1/os-scheduling/what-if', { body: { server, assume } })
+    const answer = (await (await ask({ down: ['compute-1'] })).json()) as { what_if: { placements: { host: string }[] } }
+    expect(answer.what_if).toMatchObject({ servers: 2, placed: 2, hosts: 4 })
+    expect(answer.what_if.placements.map(({ host }) => host)).not.toContain('compute-1')
+    expect((await ask({ down: ['nowhere'] })).status).toBe(400)
+  })
+
   test('a second api takes the tokens of the first and gives the same answers', async () => {
     const other = clientAt(cloud.node('api-2').url, cloud.api.token)
     await cloud.allActive(await cloud.create(1))

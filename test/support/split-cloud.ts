@@ -55,6 +55,7 @@ export async function startSplitCloud(names: readonly string[], options: { separ
           // As an operator writes it: one line for everything in one database, two for two.
           options.separate ? `[api_database]\nconnection = ${databases.connections.global}` : '',
           `[database]\nconnection = ${databases.connections.cell1}`,
+          `[bunova]\nmetrics_listen = 127.0.0.1:0`,
           '[quota]\ninstances = -1\ncores = -1\nram = -1\n',
         ].join('\n'),
       }),

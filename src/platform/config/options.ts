@@ -379,6 +379,9 @@ export const options = {
     }),
     image_max_bytes: integer({ default: 2 ** 40, min: 1, help: 'Most bytes of one image.' }),
     access_log: boolean({ default: true, help: 'One log line per request.' }),
+    metrics_listen: text({
+      help: 'ADDRESS:PORT at which this process serves /metrics to anybody who can reach it, for Prometheus; unset: nowhere but, for admins, on the port of the APIs.',
+    }),
     console_relay_url: text({
       help: 'http://… address of this api process for compute hosts, which bring consoles there; unset: where it listens.',
     }),

@@ -33,6 +33,11 @@ export class HttpCall implements Call {
     private readonly origin: Origin,
   ) {}
 
+  /** The route as it was declared, prefix included; `none` where nothing matched. */
+  get routePath(): string {
+    return this.route ? `${this.face.prefix}${this.route.path}` : 'none'
+  }
+
   get method(): string {
     return this.request.method
   }

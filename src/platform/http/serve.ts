@@ -24,6 +24,18 @@ export interface ServeOptions {
   readonly classify?: (error: unknown) => Problem | undefined
   /** One line per request at info. Default true. */
   readonly accessLog?: boolean
+  /** Told of every request that was answered. */
+  readonly observe?: (request: ServedRequest) => void
+}
+
+/** What is counted of a request. */
+export interface ServedRequest {
+  readonly face: string
+  readonly method: string
+  /** The route as it was declared, `/compute/v2.1/servers/:server_id`; `none` where nothing matched. */
+  readonly route: string
+  readonly status: number
+  readonly seconds: number
 }
 
 export interface HttpServer {
@@ -42,7 +54,7 @@ const IDLE_TIMEOUT_S = 255
  * @throws when the address is taken or not ours; the message names it.
  */
 export function serve(options: ServeOptions): Promise<HttpServer> {
-  const { faces, accessLog = true } = options
+  const { faces, accessLog = true, observe } = options
   const routes = faces.flatMap((face) =>
     [...face.routes, ...(face.sockets ?? []).map(asRoute)].map((route) => mount(face, route)),
   )
@@ -113,10 +125,17 @@ export function serve(options: ServeOptions): Promise<HttpServer> {
 
   /** Runs a handler and turns whatever it gives or throws into a response. */
   function answer(call: HttpCall, handle: () => Promise<Answer> | Answer): Response | Promise<Response> {
-    const started = accessLog ? performance.now() : 0
+    const started = accessLog || observe ? performance.now() : 0
     const done = (given: Answer) => {
       const response = responseOf(given, call)
       if (accessLog) accessLine(call, response, app.server, performance.now() - started)
+      observe?.({
+        face: call.face.name,
+        method: call.method,
+        route: call.routePath,
+        status: response.status,
+        seconds: (performance.now() - started) / 1000,
+      })
       return response
     }
     const failed = (error: unknown) => done(faultOf(problemOf(error, call, options.classify), call))
