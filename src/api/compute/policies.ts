@@ -1,4 +1,5 @@
-import type { RuleDefaults } from '../../platform/policy/index.ts'
+import type { RuleDefault, RuleDefaults } from '../../platform/policy/index.ts'
+import { formerNames } from './policy-aliases.ts'
 
 /**
  * The rules of the compute API, under Nova's names and with Nova's defaults. An operator's policy file overrides any of
@@ -237,7 +238,10 @@ const BARE_RULES: readonly Entry[] = [
   ['compute:server:topology:host:index', 'admin', 'See to which NUMA nodes of the host they belong.'],
 ]
 
-const defaultOf = ([, persona, description]: Entry) => ({ ...PERSONAS[persona], description, scope_types })
+function defaultOf([rule, persona, description]: Entry): RuleDefault {
+  const aliases = formerNames.get(rule)
+  return { ...PERSONAS[persona], description, scope_types, ...(aliases ? { aliases } : {}) }
+}
 
 export const computePolicies: RuleDefaults = Object.fromEntries([
   ...RULES.map((entry) => [`os_compute_api:${entry[0]}`, defaultOf(entry)] as const),

@@ -35,6 +35,8 @@ export interface Shape<T> {
   readonly name: string
   /** The checker of one version. Compiled once for each span of versions between two changes. */
   at(v: Version): (value: unknown) => T
+  /** What `at` checks by. */
+  schema(v: Version): TSchema
   /** The checker of `/v2`: 2.1's, after surplus keys and blanks around names have been taken away. */
   legacy(value: unknown): T
 }
@@ -48,12 +50,12 @@ export function bodyShape<P extends TProperties, E extends TSchema>(
   fields: P,
   around: (inner: TObject<P>) => E,
 ): Shape<Static<E>> {
-  const schemaAt = (v: Version) => around(closed(changes.fieldsAt(name, fields, v)) as TObject<P>)
-  return perEpoch(
+  return perEpoch<Static<E>, E>(
     name,
-    (v) => validator(schemaAt(v), { what: name }),
-    () => {
-      const [schema, check] = [schemaAt(MIN_VERSION), validator(schemaAt(MIN_VERSION), { what: name })]
+    (v) => around(closed(changes.fieldsAt(name, fields, v)) as TObject<P>),
+    (schema) => validator(schema, { what: name }),
+    (schema) => {
+      const check = validator(schema, { what: name })
       return (value) => check(Value.Clean(schema, withTrimmedNames(value)))
     },
   )
@@ -75,37 +77,49 @@ function withTrimmedNames(value: unknown, depth = 0): unknown {
  * they are dropped: a key of a newer version must not have an effect in an older one.
  */
 export function queryShape<P extends TProperties>(name: string, fields: P): Shape<Static<TObject<P>>> {
-  return perEpoch(name, (v) => {
-    const known = changes.fieldsAt(name, fields, v)
-    if (changes.closedAt(name, v)) return validator(closed(known) as TObject<P>, { what: 'query parameters' })
-    const check = validator(open(known) as TObject<P>, { what: 'query parameters' })
-    const keys = Object.keys(known)
-    return (value) => {
-      const given = check(value) as Record<string, unknown>
-      const kept = keys.filter((key) => key in given).map((key) => [key, given[key]])
-      return Object.fromEntries(kept) as Static<TObject<P>>
-    }
-  })
+  return perEpoch(
+    name,
+    (v) => (changes.closedAt(name, v) ? closed : open)(changes.fieldsAt(name, fields, v)) as TObject<P>,
+    (schema) => {
+      const check = validator(schema, { what: 'query parameters' })
+      if (schema.additionalProperties === false) return check
+      const keys = Object.keys(schema.properties)
+      return (value) => {
+        const given = check(value) as Record<string, unknown>
+        const kept = keys.filter((key) => key in given).map((key) => [key, given[key]])
+        return Object.fromEntries(kept) as Static<TObject<P>>
+      }
+    },
+  )
 }
 
 type Checker<T> = (value: unknown) => T
 
-function perEpoch<T>(
+function perEpoch<T, S extends TSchema>(
   name: string,
-  checkerAt: (v: Version) => Checker<T>,
-  makeLegacy: () => Checker<T> = () => checkerAt(MIN_VERSION),
+  schemaAt: (v: Version) => S,
+  checkerOf: (schema: S) => Checker<T>,
+  legacyOf: (schema: S) => Checker<T> = checkerOf,
 ): Shape<T> {
+  const schemas = new Map<Version, S>()
   const checkers = new Map<Version, Checker<T>>()
   let legacy: Checker<T> | undefined
+  function schema(v: Version): S {
+    const epoch = changes.epoch(name, v)
+    let made = schemas.get(epoch)
+    if (!made) schemas.set(epoch, (made = schemaAt(epoch)))
+    return made
+  }
   return {
     name,
+    schema,
     at(v) {
       const epoch = changes.epoch(name, v)
       let checker = checkers.get(epoch)
-      if (!checker) checkers.set(epoch, (checker = checkerAt(epoch)))
+      if (!checker) checkers.set(epoch, (checker = checkerOf(schema(v))))
       return checker
     },
-    legacy: (value) => (legacy ??= makeLegacy())(value),
+    legacy: (value) => (legacy ??= legacyOf(schema(MIN_VERSION)))(value),
   }
 }
 
