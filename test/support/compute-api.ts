@@ -22,22 +22,27 @@ import { quietLog, type TestDatabases, testDatabases } from './database.ts'
 export const PROJECT = '11111111111111111111111111111111'
 export const OTHER_PROJECT = '22222222222222222222222222222222'
 
-const people: Record<string, Pick<RequestContext, 'userId' | 'projectId' | 'roles'>> = {
+const people = {
   admin: {
     userId: 'admin-user',
     projectId: '99999999999999999999999999999999',
     roles: ['admin', 'manager', 'member', 'reader'],
   },
+  manager: { userId: 'manager-user', projectId: PROJECT, roles: ['manager', 'member', 'reader'] },
   member: { userId: 'member-user', projectId: PROJECT, roles: ['member', 'reader'] },
   reader: { userId: 'reader-user', projectId: PROJECT, roles: ['reader'] },
   stranger: { userId: 'stranger-user', projectId: OTHER_PROJECT, roles: ['member', 'reader'] },
   nobody: { userId: 'nobody-user', projectId: PROJECT, roles: [] },
-}
+  /** Another service of the cloud. */
+  service: { userId: 'service-user', projectId: '33333333333333333333333333333333', roles: ['service'] },
+  /** An administrator of the system as a whole, whose token is of no project. */
+  system: { userId: 'system-user', projectId: '', roles: ['admin', 'manager', 'member', 'reader'] },
+} satisfies Record<string, Pick<RequestContext, 'userId' | 'projectId' | 'roles'>>
 
-export type Person = 'admin' | 'member' | 'reader' | 'stranger' | 'nobody'
+export type Person = keyof typeof people
 
 export function contextOf(person: Person): RequestContext {
-  const { userId, projectId, roles } = people[person]!
+  const { userId, projectId, roles }: Pick<RequestContext, 'userId' | 'projectId' | 'roles'> = people[person]
   return {
     requestId: newRequestId(),
     userId,
@@ -48,7 +53,7 @@ export function contextOf(person: Person): RequestContext {
     projectDomainId: 'default',
     roles,
     isAdmin: roles.includes('admin'),
-    systemScope: null,
+    systemScope: person === 'system' ? 'all' : null,
   }
 }
 
@@ -235,7 +240,7 @@ export async function startComputeApi(
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body) }),
       })
       const text = await response.text()
       return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers }

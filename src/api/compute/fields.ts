@@ -82,7 +82,7 @@ const BOOLEANS = new Map<unknown, boolean>([
 ])
 
 /** What Nova takes for a boolean: JSON's, and the words for one. `boolean()` reads it. */
-export const Bool = T.Unsafe<boolean | string | number>({ [Kind]: 'NovaBoolean' })
+export const Bool = T.Unsafe<boolean | string | number>({ [Kind]: 'NovaBoolean', errorMessage: 'It is not a boolean.' })
 TypeRegistry.Set('NovaBoolean', (_schema, value) => BOOLEANS.has(value))
 export const boolean = (value: boolean | string | number): boolean => BOOLEANS.get(value) ?? false
 
@@ -101,7 +101,12 @@ TypeRegistry.Set<IntegerSchema>('NovaInteger', ({ minimum, maximum }, value) => 
 
 /** A JSON integer, or its decimal text; the bounds hold for the value. `integer()` reads it. */
 export const Int = (minimum: number, maximum = MAX_INTEGER) =>
-  T.Unsafe<number | string>({ [Kind]: 'NovaInteger', minimum, maximum })
+  T.Unsafe<number | string>({
+    [Kind]: 'NovaInteger',
+    minimum,
+    maximum,
+    errorMessage: `It is not an integer from ${minimum} to ${maximum}.`,
+  })
 export const integer = (value: number | string): number => Number(value)
 
 /** A key of a query: it may stand there several times. */

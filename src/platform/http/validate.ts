@@ -26,7 +26,7 @@ export function validator<T extends TSchema>(schema: T, { what }: { what: string
 function refusal(check: TypeCheck<TSchema>, value: unknown, what: string): Error {
   const first = check.Errors(value).First()
   if (!first) return badRequest(`Invalid input for field/attribute ${what}.`)
-  const name = first.path.split('/').pop()?.replaceAll('~1', '/').replaceAll('~0', '~') || what
+  const name = fieldOf(first.path) || what
   if (first.type === ValueErrorType.ObjectAdditionalProperties) {
     const owner = first.path.split('/').at(-2) || what
     return badRequest(
@@ -43,6 +43,12 @@ function refusal(check: TypeCheck<TSchema>, value: unknown, what: string): Error
   }
   const reason = typeof first.schema.errorMessage === 'string' ? first.schema.errorMessage : first.message
   return badRequest(`Invalid input for field/attribute ${cut(name)}. Value: ${echo(first.value)}. ${reason}`)
+}
+
+/** The key at the end of the path; an entry of a list goes by the name of the list. */
+function fieldOf(path: string): string {
+  const steps = path.split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return steps.findLast((step) => !/^\d+$/.test(step)) ?? ''
 }
 
 function parentOf(value: unknown, path: string): unknown {

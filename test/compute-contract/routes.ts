@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Version, type VersionText, version } from '../version.ts'
+import { type Version, type VersionText, version } from '../../src/api/compute/version.ts'
 
 /** A row of `routes.txt`: what Nova's API has, whoever implements it. */
 export interface KnownRoute {

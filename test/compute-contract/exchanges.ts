@@ -1,4 +1,4 @@
-import type { VersionText } from '../version.ts'
+import type { VersionText } from '../../src/api/compute/version.ts'
 
 /**
  * How each of Nova's samples is spoken: which request it is the body of, or the answer to. `:words` are replaced by what

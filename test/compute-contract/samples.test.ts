@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { contextOf, type ComputeApi, PROJECT, startComputeApi } from '../../../../test/support/compute-api.ts'
-import { MAX_VERSION, type Version, version, versionText } from '../version.ts'
+import { contextOf, type ComputeApi, PROJECT, startComputeApi } from '../support/compute-api.ts'
+import { MAX_VERSION, type Version, version, versionText } from '../../src/api/compute/version.ts'
 import { absent } from './deviations.ts'
 import { type Exchange, exchanges } from './exchanges.ts'
 import { deviations, EMPTY_HERE, unspoken } from './sample-deviations.ts'

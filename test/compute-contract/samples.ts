@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Version, type VersionText, version } from '../version.ts'
+import { type Version, type VersionText, version } from '../../src/api/compute/version.ts'
 
 /** Nova's documented samples: `<API>/[vX.Y/]<name>.json`, a request or an answer at the version of its directory. */
 export interface Samples {
@@ -13,7 +13,7 @@ export interface Samples {
  * @returns null where there are none at hand
  */
 export function readSamples(): Samples | null {
-  const directory = process.env.NOVA_SAMPLES ?? join(import.meta.dir, '../../../../../shared/reference/api_samples')
+  const directory = process.env.NOVA_SAMPLES ?? join(import.meta.dir, '../../../shared/reference/api_samples')
   if (!existsSync(directory)) return null
   const byName = new Map<string, Map<Version, unknown>>()
   for (const file of readdirSync(directory, { recursive: true }) as string[]) {

@@ -1,36 +1,28 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { FACE_SETTINGS, type ComputeApi, startComputeApi } from '../../../../test/support/compute-api.ts'
-import { computePolicies, computeResources } from '../index.ts'
-import type { ActionRow, RouteRow } from '../route.ts'
-import { MAX_VERSION, MIN_VERSION, type Version, versionText } from '../version.ts'
+import { type ComputeApi, startComputeApi } from '../support/compute-api.ts'
+import { computePolicies } from '../../src/api/compute/index.ts'
+import { MAX_VERSION, MIN_VERSION, type Version, versionText } from '../../src/api/compute/version.ts'
 import { absent, added } from './deviations.ts'
 import { type KnownRoute, knownRoutes } from './routes.ts'
+import { type AnyRow, nameOf, rowsOf } from './rows.ts'
 
 /** Holds the route table to what Nova's API has: neither a route too few, nor one too many, nor at other versions. */
 
-type Row = RouteRow | ActionRow
-
 let api: ComputeApi
-let rows: Map<string, Row[]>
+let rows: Map<string, AnyRow[]>
 
 beforeAll(async () => {
   api = await startComputeApi()
-  const all = computeResources({ compute: api.compute, ...FACE_SETTINGS }).flatMap((resource) => resource.rows)
-  rows = Map.groupBy(all, nameOf)
+  rows = Map.groupBy(rowsOf(api), nameOf)
 })
 afterAll(() => api.stop())
-
-function nameOf(row: Row): string {
-  const path = row.path.replaceAll(/:[^/]+/g, ':')
-  return 'key' in row ? `POST ${path}#${row.key}` : `${row.method} ${path}`
-}
 
 const live = knownRoutes.filter((route) => route.gone === null)
 const gone = knownRoutes.filter((route) => route.gone !== null)
 const here = live.filter((route) => !(route.name in absent))
 
 /** What `of` says of each route of Nova's that is here, by name. */
-function eachRoute<T>(of: (route: KnownRoute, rows: readonly Row[]) => T): Record<string, T> {
+function eachRoute<T>(of: (route: KnownRoute, rows: readonly AnyRow[]) => T): Record<string, T> {
   return Object.fromEntries(here.map((route) => [route.name, of(route, rows.get(route.name) ?? [])]))
 }
 
