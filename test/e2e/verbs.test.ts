@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { makeTinyImage } from '../../src/guest-image/index.ts'
+import { eventually } from '../support/eventually.ts'
+import { type QemuCloud, startQemuCloud } from '../support/qemu-cloud.ts'
+import { has } from '../support/requirements.ts'
+
+const TEST_DEADLINE_MS = 150_000
+
+/**
+ * Each verb from the request to the guest: REST, control plane, agent, libvirt, QEMU. The guest counts its boots on its
+ * disk and ticks on its console; whatever a test makes, nothing of it may be left.
+ */
+describe.if(has('redis', 'libvirt'))('a server on QEMU', () => {
+  let cloud: QemuCloud
+  const made: string[] = []
+
+  beforeAll(async () => {
+    cloud = await startQemuCloud(2, { conductor: 'allow_resize_to_same_host = true' })
+  }, TEST_DEADLINE_MS)
+  afterAll(() => cloud?.stop(), TEST_DEADLINE_MS)
+  afterEach(() => cloud.remove(...made.splice(0)), TEST_DEADLINE_MS)
+
+  async function active(overrides: Record<string, unknown> = {}): Promise<string> {
+    const id = await cloud.create(overrides)
+    made.push(id)
+    await cloud.becomes(id, 'ACTIVE')
+    return id
+  }
+
+  function verb(what: string, body: () => Promise<void>): void {
+    test(what, body, TEST_DEADLINE_MS)
+  }
+
+  verb('stops by its power button, starts, and reboots softly and hard', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    await cloud.act(id, { 'os-stop': null })
+    await cloud.becomes(id, 'SHUTOFF')
+    expect(await cloud.console(id)).toContain('power button')
+    await cloud.act(id, { 'os-start': null })
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.booted(id, ['1', '2'])
+    for (const [type, counts] of [['SOFT', ['1', '2', '3']], ['HARD', ['1', '2', '3', '4']]] as const) {
+      await cloud.act(id, { reboot: { type } })
+      await cloud.becomes(id, 'ACTIVE')
+      await cloud.booted(id, [...counts])
+    }
+  })
+
+  verb('stands still while it is paused, and goes on', async () => {
+    const id = await active()
+    await cloud.ticksOn(id)
+    await cloud.act(id, { pause: null })
+    expect((await cloud.becomes(id, 'PAUSED'))['OS-EXT-STS:power_state']).toBe(3)
+    const still = await cloud.console(id)
+    await Bun.sleep(1500)
+    expect(await cloud.console(id)).toBe(still)
+    await cloud.act(id, { unpause: null })
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.ticksOn(id)
+    expect(await cloud.boots(id)).toEqual(['1'])
+  })
+
+  verb('is suspended to disk and goes on where it was', async () => {
+    const id = await active()
+    await cloud.ticksOn(id)
+    await cloud.act(id, { suspend: null })
+    await cloud.becomes(id, 'SUSPENDED')
+    await cloud.act(id, { resume: null })
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.ticksOn(id)
+    expect(await cloud.boots(id)).toEqual(['1'])
+  })
+
+  verb('is rebuilt from its own image and from another', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    const other = await cloud.api.upload('tiny raw', 'raw', makeTinyImage('raw'))
+    for (const [imageRef, counts] of [[cloud.image, ['1', '1']], [other, ['1', '1', '1']]] as const) {
+      await cloud.act(id, { rebuild: { imageRef } })
+      await cloud.becomes(id, 'ACTIVE')
+      await cloud.booted(id, [...counts])
+      expect((await cloud.show(id)).image).toMatchObject({ id: imageRef })
+    }
+  })
+
+  verb('is rescued, and comes back to its own disk', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    await cloud.act(id, { rescue: null })
+    await cloud.becomes(id, 'RESCUE')
+    await cloud.booted(id, ['1', '1'])
+    await cloud.act(id, { unrescue: null })
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.booted(id, ['1', '1', '2'])
+  })
+
+  verb('is made an image of while it runs and while it is off, from which others boot', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    for (const [name, counts] of [['live', ['2']], ['cold', ['2']]] as const) {
+      if (name === 'cold') {
+        await cloud.act(id, { 'os-stop': null })
+        await cloud.becomes(id, 'SHUTOFF')
+      }
+      const answer = await cloud.act(id, { createImage: { name } })
+      const image = answer.headers.get('location')!.split('/').at(-1)!
+      await eventually(async () => {
+        const { status } = await cloud.api.get<{ status: string }>(`/image/v2/images/${image}`)
+        expect(status).toBe('active')
+      }, 60)
+      await cloud.becomes(id, name === 'live' ? 'ACTIVE' : 'SHUTOFF')
+      const copy = await active({ imageRef: image })
+      await cloud.booted(copy, [...counts])
+    }
+    expect(await cloud.boots(id)).toEqual(['1'])
+  })
+
+  verb('takes an NMI', async () => {
+    const id = await active()
+    const nmi = await cloud.api.request('POST', `/compute/v2.1/servers/${id}/action`, {
+      body: { trigger_crash_dump: null }, headers: { 'openstack-api-version': 'compute 2.17' },
+    })
+    expect(nmi.status).toBe(202)
+    await cloud.becomes(id, 'ACTIVE')
+  })
+
+  verb('that has no agent inside keeps its password, and its owner is told why', async () => {
+    const id = await active()
+    await cloud.act(id, { changePassword: { adminPass: 'secret' } })
+    const actions = `/compute/v2.1/servers/${id}/os-instance-actions`
+    await eventually(async () => {
+      const { instanceActions } = await cloud.api.get<{ instanceActions: { action: string; message: string; request_id: string }[] }>(actions)
+      const [change] = instanceActions.filter(({ action }) => action === 'changePassword')
+      expect(change?.message).toBe('Error')
+      const { instanceAction } = await cloud.api.get<{ instanceAction: { events: { result: string }[] } }>(`${actions}/${change!.request_id}`)
+      expect(instanceAction.events[0]?.result).toBe('Error')
+    })
+    await cloud.becomes(id, 'ACTIVE')
+  })
+
+  verb('that stops by itself, or whose QEMU dies, is shown as stopped', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    const owner = (await cloud.show(id))['OS-EXT-SRV-ATTR:host']
+    const { lab } = cloud.hosts.find((each) => each.lab.name === owner)!
+    await lab.virsh('shutdown', id)
+    await cloud.becomes(id, 'SHUTOFF')
+    await cloud.act(id, { 'os-start': null })
+    await cloud.becomes(id, 'ACTIVE')
+    const name = await lab.virsh('domname', id)
+    await lab.exec(['sh', '-c', `kill -9 $(cat /run/libvirt/qemu/${name}.pid)`])
+    await cloud.becomes(id, 'SHUTOFF')
+  })
+})
