@@ -166,6 +166,7 @@ function show(lines: string[], cloud: Cloud, hypervisor: Hypervisor, options: Qu
   say(`    . ${join(cloud.statePath, 'openrc')}
     openstack server list
     openstack console log show ${NAMES.server}
+    openstack console url show --novnc ${NAMES.server}
     openstack server create --image ${NAMES.image} --flavor ${NAMES.flavor} --wait second
     openstack server stop ${NAMES.server}
     openstack server event list ${NAMES.server}`)
