@@ -12,6 +12,7 @@ import {
   createApplicationCredentials,
 } from './credentials/application-credentials.ts'
 import { createEc2Credentials, type Ec2Credentials } from './credentials/ec2-credentials.ts'
+import { createGroups, type Groups } from './groups/groups.ts'
 import { createDomains, type Domains } from './domains/domains.ts'
 import { createPasswords } from './passwords.ts'
 import { createProjects, type Projects } from './projects/projects.ts'
@@ -51,6 +52,7 @@ export interface Identity extends Authentication, Pick<Tokens, 'revokeToken' | '
   verify(token: string): TokenInfo
   contextOf(info: TokenInfo, requestId: string): RequestContext
   readonly users: Users
+  readonly groups: Groups
   readonly projects: Projects
   readonly domains: Domains
   readonly roles: Roles
@@ -78,6 +80,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     rotateKeys: tokens.rotateKeys,
     contextOf: (info, requestId) => contextOf(info, requestId, isAdmin),
     users: createUsers(directory),
+    groups: createGroups(directory),
     projects: createProjects(directory),
     domains: createDomains(directory),
     roles: createRoles(directory),

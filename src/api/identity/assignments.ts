@@ -13,20 +13,22 @@ import { collection, whole } from './render.ts'
 import { roleView } from './roles.ts'
 import type { DeclareRoute } from './route.ts'
 
-/** Roles of users on projects, domains and the system. */
+/** Roles of users and groups on projects, domains and the system. */
 export function assignmentRoutes(identity: Identity, route: DeclareRoute): HttpRoute[] {
   const { assignments } = identity
 
   return [
     ...grantRoutes(identity, route, 'project', '/v3/projects/:scope_id/users/:user_id/roles', GRANT_RULES),
+    ...grantRoutes(identity, route, 'project', '/v3/projects/:scope_id/groups/:group_id/roles', GRANT_RULES),
     ...grantRoutes(identity, route, 'domain', '/v3/domains/:scope_id/users/:user_id/roles', GRANT_RULES),
+    ...grantRoutes(identity, route, 'domain', '/v3/domains/:scope_id/groups/:group_id/roles', GRANT_RULES),
     ...grantRoutes(identity, route, 'system', '/v3/system/users/:user_id/roles', SYSTEM_GRANT_RULES),
+    ...grantRoutes(identity, route, 'system', '/v3/system/groups/:group_id/roles', SYSTEM_GROUP_GRANT_RULES),
     route('GET', '/v3/role_assignments', {
       policy: 'identity:list_role_assignments',
       ok: 200,
       async handle({ call }) {
-        // There are no groups, so none has a role.
-        const list = call.query.has('group.id') ? whole([]) : await assignments.list(filterOf(call.query))
+        const list = await assignments.list(filterOf(call.query))
         const view = assignmentView(call, flag(call.query, 'include_names') ?? false)
         return collection(call, 'role_assignments', list, view)
       },
@@ -62,16 +64,23 @@ const SYSTEM_GRANT_RULES: Rules = {
   revoke: 'identity:revoke_system_grant_for_user',
 }
 
+const SYSTEM_GROUP_GRANT_RULES: Rules = {
+  list: 'identity:list_system_grants_for_group',
+  check: 'identity:check_system_grant_for_group',
+  create: 'identity:create_system_grant_for_group',
+  revoke: 'identity:revoke_system_grant_for_group',
+}
+
 function grantRoutes(
-  { assignments, users }: Identity,
+  { assignments, users, groups }: Identity,
   route: DeclareRoute,
   scope: AssignmentScope,
   path: string,
   rules: Rules,
 ): HttpRoute[] {
   const one = `${path}/:role_id`
-  const grantOf = ({ params: { user_id = '', role_id = '', scope_id = SYSTEM_SCOPE_ID } }: Call): Grant => ({
-    user_id,
+  const grantOf = ({ params: { user_id = '', group_id, role_id = '', scope_id = SYSTEM_SCOPE_ID } }: Call): Grant => ({
+    ...(group_id === undefined ? { user_id } : { group_id }),
     role_id,
     scope,
     scope_id,
@@ -83,7 +92,7 @@ function grantRoutes(
       ok: 200,
       async handle({ call }) {
         const grant = grantOf(call)
-        await users.show(grant.user_id)
+        await ('user_id' in grant ? users.show(grant.user_id) : groups.show(grant.group_id))
         return collection(call, 'roles', whole(await assignments.roles(grant)), roleView(call))
       },
     }),
@@ -103,21 +112,28 @@ function filterOf(query: URLSearchParams): AssignmentFilter {
   const asked = scopes.filter(([, id]) => id !== undefined)
   if (asked.length > 1) throw badRequest('Only one scope can be asked for.')
   const [scope, scope_id] = asked[0] ?? []
-  return { user_id: text(query, 'user.id'), role_id: text(query, 'role.id'), scope, scope_id, effective }
+  const [user_id, group_id] = [text(query, 'user.id'), text(query, 'group.id')]
+  return { user_id, group_id, role_id: text(query, 'role.id'), scope, scope_id, effective }
 }
 
 function assignmentView(call: Call, withNames: boolean) {
   return (assignment: Assignment) => {
-    const { user_id, user_name, role_id, role_name, prior_role_id } = assignment
-    const domain = { id: assignment.user_domain_id, name: assignment.user_domain_name }
-    const user = withNames ? { id: user_id, name: user_name, domain } : { id: user_id }
+    const { user_id, group_id, role_id, role_name, prior_role_id } = assignment
+    const domain = { id: assignment.actor_domain_id, name: assignment.actor_domain_name }
+    const id = user_id ?? group_id
+    const actor = withNames ? { id, name: assignment.actor_name, domain } : { id }
+    // Where a user has it as a member, the group is what it was granted to.
+    const granted = group_id === null ? `users/${user_id}` : `groups/${group_id}`
     const role = withNames ? { id: role_id, name: role_name } : { id: role_id }
     return {
-      user,
+      [user_id === null ? 'group' : 'user']: actor,
       role,
       scope: scopeView(assignment, withNames),
       links: {
-        assignment: `${call.baseUrl}/v3/${grantPath(assignment)}/users/${user_id}/roles/${prior_role_id ?? role_id}`,
+        assignment: `${call.baseUrl}/v3/${grantPath(assignment)}/${granted}/roles/${prior_role_id ?? role_id}`,
+        ...(user_id !== null && group_id !== null
+          ? { membership: `${call.baseUrl}/v3/groups/${group_id}/users/${user_id}` }
+          : {}),
         ...(prior_role_id ? { prior_role: `${call.baseUrl}/v3/prior_role/${prior_role_id}/implies/${role_id}` } : {}),
       },
     }

@@ -45,6 +45,9 @@ describe('a member', () => {
     ['GET', '/v3/services'],
     ['GET', '/v3/endpoints'],
     ['GET', '/v3/groups'],
+    ['POST', '/v3/groups'],
+    ['PUT', `/v3/groups/${id}/users/${id}`],
+    ['PUT', `/v3/projects/${id}/groups/${id}/roles/${id}`],
   ])('may not %s %s, whether it exists or not', async (method, path) => {
     const { status, body } = await api.request(method, path, { token: demo, body: method === 'GET' ? undefined : {} })
     expect([status, body.error.title]).toEqual([403, 'Forbidden'])

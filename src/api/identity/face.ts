@@ -7,6 +7,7 @@ import { credentialRoutes } from './credentials.ts'
 import { domainRoutes } from './domains.ts'
 import { emptyRoutes } from './empty.ts'
 import { fault } from './faults.ts'
+import { groupRoutes } from './groups.ts'
 import { projectRoutes } from './projects.ts'
 import { roleRoutes } from './roles.ts'
 import { routeDeclarer } from './route.ts'
@@ -26,6 +27,7 @@ export function identityFace({ identity, policy }: { identity: Identity; policy:
       ...catalogRoutes(identity, route),
       ...projectRoutes(identity, route),
       ...userRoutes(identity, route),
+      ...groupRoutes(identity, route),
       ...domainRoutes(identity, route),
       ...roleRoutes(identity, route),
       ...assignmentRoutes(identity, route),

@@ -58,6 +58,11 @@ const RULES: readonly (readonly [rule: string, check: string, description: strin
   ['identity:create_system_grant_for_user', ADMIN, 'Grant a role on the system.'],
   ['identity:revoke_system_grant_for_user', ADMIN, 'Revoke a role on the system.'],
 
+  ['identity:list_system_grants_for_group', READER, 'List the roles of a group on the system.'],
+  ['identity:check_system_grant_for_group', READER, 'Check a role of a group on the system.'],
+  ['identity:create_system_grant_for_group', ADMIN, 'Grant a group a role on the system.'],
+  ['identity:revoke_system_grant_for_group', ADMIN, 'Revoke a role of a group on the system.'],
+
   ['identity:list_services', READER, 'List services of the catalog.'],
   ['identity:get_service', READER, 'Show a service of the catalog.'],
   ['identity:list_endpoints', READER, 'List endpoints of the catalog.'],
@@ -67,6 +72,13 @@ const RULES: readonly (readonly [rule: string, check: string, description: strin
 
   ['identity:list_groups', READER, 'List groups.'],
   ['identity:get_group', READER, 'Show a group.'],
+  ['identity:create_group', ADMIN, 'Create a group.'],
+  ['identity:update_group', ADMIN, 'Update a group.'],
+  ['identity:delete_group', ADMIN, 'Delete a group.'],
+  ['identity:list_users_in_group', READER, 'List the members of a group.'],
+  ['identity:check_user_in_group', READER, 'Check whether a user is in a group.'],
+  ['identity:add_user_to_group', ADMIN, 'Put a user into a group.'],
+  ['identity:remove_user_from_group', ADMIN, 'Take a user out of a group.'],
   ['identity:list_application_credentials', READER_OR_OWNER, 'List application credentials of a user.'],
   ['identity:get_application_credential', READER_OR_OWNER, 'Show an application credential.'],
   ['identity:create_application_credential', OWNER, 'Create an application credential for oneself.'],

@@ -5,7 +5,7 @@ import { Password } from './auth-request.ts'
 import { bodyOf, Description, Id, Name, NoChange, splitAttributes, withAttributes } from './body.ts'
 import { projectView } from './projects.ts'
 import { flag, page, text } from './query.ts'
-import { collection, self, whole } from './render.ts'
+import { collection, self } from './render.ts'
 import { type DeclareRoute, openRoute } from './route.ts'
 
 /** Nothing expires or locks itself here, so an exemption from that can be granted to anybody. */
@@ -113,19 +113,10 @@ export function userRoutes(identity: Identity, route: DeclareRoute): HttpRoute[]
         return collection(call, 'projects', await projects.listOfUser(params.user_id, filter), projectView(call))
       },
     }),
-    route('GET', '/v3/users/:user_id/groups', {
-      policy: 'identity:list_groups_for_user',
-      target: owner,
-      ok: 200,
-      async handle({ call, params }) {
-        await users.show(params.user_id)
-        return collection(call, 'groups', whole([]), (group) => group)
-      },
-    }),
   ]
 }
 
-function userView(call: Call) {
+export function userView(call: Call) {
   return (user: User) => ({
     ...user.extra,
     id: user.id,

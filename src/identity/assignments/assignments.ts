@@ -1,21 +1,22 @@
 import { notFound } from '../../kernel/index.ts'
 import type { GlobalDb } from '../../platform/db/index.ts'
 import { type Listing, listing, pageSize } from '../listing.ts'
+import { memberIds } from '../groups/groups.store.ts'
 import type { Role } from '../roles/roles.store.ts'
 import { grantSubject } from '../tokens/token.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import * as store from './assignments.store.ts'
-import type { Assignment, AssignmentFilter, Grant } from './assignments.store.ts'
+import type { Actor, Assignment, AssignmentFilter, Grant, GrantScope } from './assignments.store.ts'
 
 export interface Assignments {
   list(filter: AssignmentFilter): Promise<Listing<Assignment>>
-  /** Roles granted to a user in one scope, without implied ones. */
-  roles(scope: Omit<Grant, 'role_id'>): Promise<Role[]>
+  /** Roles granted to a user or group in one scope, without implied ones. */
+  roles(scope: GrantScope): Promise<Role[]>
   /** @throws {Problem} not_found */
   check(grant: Grant): Promise<void>
-  /** Granting twice is the same as once. @throws {Problem} not_found for an unknown user, role, project or domain */
+  /** Granting twice is the same as once. @throws {Problem} not_found for an unknown user, group, role, project or domain */
   grant(grant: Grant): Promise<void>
-  /** Ends the user's tokens in that scope. @throws {Problem} not_found */
+  /** Ends the tokens in that scope of the user, or of the group's members. @throws {Problem} not_found */
   revoke(grant: Grant): Promise<void>
 }
 
@@ -33,7 +34,7 @@ export function createAssignments({ db, tokens }: { db: GlobalDb; tokens: Tokens
       await db.transaction(async (tx) => {
         const missing = await store.missingPart(tx, grant)
         if (missing) {
-          const id = missing === 'user' ? grant.user_id : missing === 'role' ? grant.role_id : grant.scope_id
+          const id = missing === 'role' ? grant.role_id : missing === grant.scope ? grant.scope_id : actorId(grant)
           throw notFound(`Could not find ${missing}: ${id}.`)
         }
         await store.insertGrant(tx, grant)
@@ -42,13 +43,17 @@ export function createAssignments({ db, tokens }: { db: GlobalDb; tokens: Tokens
     async revoke(grant) {
       await tokens.revoking(async (tx, revoke) => {
         if (!(await store.deleteGrant(tx, grant))) throw noSuchGrant(grant)
-        await revoke('grant', grantSubject(grant.user_id, grant.scope, grant.scope_id))
+        const users = 'user_id' in grant ? [grant.user_id] : await memberIds(tx, grant.group_id)
+        for (const user of users) await revoke('grant', grantSubject(user, grant.scope, grant.scope_id))
       })
     },
   }
 }
 
-function noSuchGrant({ role_id, user_id, scope, scope_id }: Grant) {
+const actorId = (actor: Actor): string => ('user_id' in actor ? actor.user_id : actor.group_id)
+
+function noSuchGrant(grant: Grant) {
+  const { role_id, scope, scope_id } = grant
   const target = scope === 'system' ? 'system' : `${scope}: ${scope_id}`
-  return notFound(`Could not find role assignment with role: ${role_id}, user or group: ${user_id}, ${target}.`)
+  return notFound(`Could not find role assignment with role: ${role_id}, user or group: ${actorId(grant)}, ${target}.`)
 }

@@ -89,7 +89,7 @@ export async function readRights(sql: GlobalSql, question: RightsQuestion): Prom
   const subjects = parentSubjects.map(([, subject]) => subject)
   const [row] = await sql<Rights[]>`
     with recursive held as (
-      select role_id from role_assignments where user_id = ${userId} and scope = ${scope.kind} and scope_id = ${id}
+      select role_id from held_roles where user_id = ${userId} and scope = ${scope.kind} and scope_id = ${id}
       union
       select i.implied_role_id from held join role_implications i using (role_id)
     )

@@ -33,7 +33,7 @@ export async function hasRole(tx: GlobalTx, { user_id, project_id }: Pick<Ec2Cre
   const rows = await tx`
     select 1 from projects p
     where p.id = ${project_id} and exists (
-      select 1 from role_assignments a where a.user_id = ${user_id} and a.scope = 'project' and a.scope_id = p.id)
+      select 1 from held_roles a where a.user_id = ${user_id} and a.scope = 'project' and a.scope_id = p.id)
     for key share`
   return rows.length > 0
 }

@@ -27,7 +27,7 @@ export async function listDomainsOfUser(sql: GlobalSql, userId: string, count: n
   return sql<Domain[]>`
     select id, name, description, enabled from domains d
     where enabled and exists (
-      select 1 from role_assignments a where a.user_id = ${userId} and a.scope = 'domain' and a.scope_id = d.id)
+      select 1 from held_roles a where a.user_id = ${userId} and a.scope = 'domain' and a.scope_id = d.id)
     order by name, id limit ${count}`
 }
 
@@ -50,12 +50,15 @@ export async function lockDomain(sql: GlobalSql, id: string): Promise<Domain | u
   return row
 }
 
-/** Removes the domain with its users, projects and all roles granted there. */
+/** Removes the domain with its users, groups, projects and all roles granted there. */
 export async function deleteDomain(sql: GlobalSql, id: string): Promise<void> {
-  await sql`
-    delete from role_assignments a using projects p
-    where p.domain_id = ${id} and a.scope = 'project' and a.scope_id = p.id`
-  await sql`delete from role_assignments where scope = 'domain' and scope_id = ${id}`
+  for (const table of ['role_assignments', 'group_role_assignments']) {
+    await sql`
+      delete from ${sql(table)} a using projects p
+      where p.domain_id = ${id} and a.scope = 'project' and a.scope_id = p.id`
+    await sql`delete from ${sql(table)} where scope = 'domain' and scope_id = ${id}`
+  }
+  await sql`delete from groups where domain_id = ${id}`
   await sql`delete from users where domain_id = ${id}`
   await sql`delete from projects where domain_id = ${id}`
   await sql`delete from domains where id = ${id}`

@@ -50,7 +50,7 @@ export async function listProjectsOfUser(
   return sql<Project[]>`
     select ${columns(sql)} from projects p join domains d on d.id = p.domain_id
     where exists (
-      select 1 from role_assignments a where a.user_id = ${userId} and a.scope = 'project' and a.scope_id = p.id)
+      select 1 from held_roles a where a.user_id = ${userId} and a.scope = 'project' and a.scope_id = p.id)
     ${filter.onlyUsable ? sql`and p.enabled and d.enabled` : sql``}
     ${filter.name === undefined ? sql`` : sql`and p.name = ${filter.name}`}
     ${filter.domain_id === undefined ? sql`` : sql`and p.domain_id = ${filter.domain_id}`}
@@ -91,6 +91,7 @@ export async function hasChildren(sql: GlobalSql, id: string): Promise<boolean> 
 /** Removes the project, the roles granted there, and it as anybody's default. */
 export async function deleteProject(sql: GlobalSql, id: string): Promise<void> {
   await sql`delete from role_assignments where scope = 'project' and scope_id = ${id}`
+  await sql`delete from group_role_assignments where scope = 'project' and scope_id = ${id}`
   await sql`update users set default_project_id = null where default_project_id = ${id}`
   await sql`delete from projects where id = ${id}`
 }
