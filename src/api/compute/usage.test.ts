@@ -60,6 +60,14 @@ describe('the usage of a project', () => {
     expect((await show('start=2020-01-01T00:00:00&end=2020-01-02T00:00:00')).body).toEqual({ tenant_usage: {} })
   })
 
+  test('ends now, though the period does not', async () => {
+    const until = new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)
+    const { tenant_usage: usage } = (await show(`start=2026-01-01T00:00:00&end=${until}`)).body
+    const long = usage.server_usages.find((each: any) => each.name === 'long')
+    expect(long.hours).toBeLessThanOrEqual((Date.now() - Date.parse('2026-01-01T00:00:00Z')) / 3_600_000)
+    expect(Date.parse(`${usage.stop}Z`)).toBeLessThanOrEqual(Date.now())
+  })
+
   test('is for its readers and for admins', async () => {
     expect((await show(DAY, '2.1', 'stranger')).status).toBe(403)
     expect((await show(DAY, '2.1', 'admin')).status).toBe(200)

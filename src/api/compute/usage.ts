@@ -60,7 +60,7 @@ function linksOf({ links, call }: Req<null, UsageQuery>, usages: readonly Projec
 
 const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?$/
 
-/** From `start` to `end`; each is now where it is not given. */
+/** From `start` to `end`; each is now where it is not given. What is to come counts for nothing, as in Nova. */
 function periodOf(query: UsageQuery): { start: Date; end: Date } {
   const now = new Date()
   const at = (text: string | undefined): Date => {
@@ -71,5 +71,5 @@ function periodOf(query: UsageQuery): { start: Date; end: Date } {
   }
   const [start, end] = [at(query.start?.[0]), at(query.end?.[0])]
   if (start > end) throw badRequest('Invalid start time. The start time cannot occur after the end time.')
-  return { start, end }
+  return { start, end: end > now ? now : end }
 }
