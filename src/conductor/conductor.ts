@@ -1,8 +1,9 @@
 import type { Cells } from '../cells/index.ts'
-import { type HostNetworks, HOSTS_CHANGED, tasksTopic } from '../contracts/index.ts'
+import { type HostNetworks, tasksTopic } from '../contracts/index.ts'
 import type { Clock } from '../kernel/index.ts'
 import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { createChangedHosts } from './changed-hosts.ts'
 import { createEngine, type Engine, type TaskEnd } from './engine.ts'
 import { listenToHosts, type StrayAction } from './host-events.ts'
 import { createHostNetworkTeller } from './host-networks.ts'
@@ -57,15 +58,11 @@ export interface Conductor {
 /** Runs the tasks of the global database and of every cell, and listens to the cells' hosts. */
 export function createConductor(options: ConductorOptions): Conductor {
   const { cells, bus, clock, log } = options
+  const changed = createChangedHosts(bus, log)
   const ports: TaskPorts = {
     ...options,
     ring: (database, taskId) => ringTask(bus, database, taskId, log),
-    hostsChanged(cellId, hostIds, tried = []) {
-      if (hostIds.length === 0) return
-      bus.broadcast(HOSTS_CHANGED, { cell_id: cellId, host_ids: hostIds as number[], tried: tried as string[] }).catch((error) => {
-        log.debug({ err: error }, 'schedulers were not told of changed hosts; they will look for themselves')
-      })
-    },
+    hostsChanged: (cellId, hostIds, tried) => changed.add(cellId, hostIds, tried),
   }
 
   function engine(db: typeof cells.global | ReturnType<Cells['get']>, kinds: readonly AnyTaskKind[]): Engine {
@@ -112,6 +109,7 @@ export function createConductor(options: ConductorOptions): Conductor {
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop()))
       await Promise.all(engines.map((each) => each.stop()))
+      changed.tell()
     },
   }
 }

@@ -25,6 +25,8 @@ export interface ServerNetworks {
     availability_zone: string
     requests: readonly RequestedNetwork[] | 'auto' | 'none'
     security_groups: readonly string[]
+    /** Certain that this is the first call for the server. */
+    first: boolean
   }): Promise<Vif[]>
   /** Deletes the ports that compute made and frees those that it was given. */
   releaseForServer(serverId: string): Promise<void>

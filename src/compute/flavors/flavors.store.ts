@@ -88,13 +88,16 @@ export async function findFlavor(
   flavorId: string,
   projectId: string | null,
 ): Promise<FlavorRow | null> {
-  const [row] = await sql<FlavorRow[]>`
-    select * from flavors
-    where flavor_id = ${flavorId}
-      and (is_public or ${projectId}::text is null
-        or exists (select from flavor_access as given
-                   where given.flavor_id = flavors.flavor_id and given.project_id = ${projectId}))`
-  return row ?? null
+  // Who may see it is decided here: as a condition, it would make PostgreSQL plan the statement anew each time.
+  const [row] = await sql<(FlavorRow & { is_given: boolean })[]>`
+    select *, exists (
+      select from flavor_access as given
+      where given.flavor_id = flavors.flavor_id and given.project_id = ${projectId}
+    ) as is_given
+    from flavors where flavor_id = ${flavorId}`
+  if (!row) return null
+  const { is_given, ...flavor } = row
+  return flavor.is_public || is_given || projectId === null ? flavor : null
 }
 
 /** @returns a page in order, ties by flavor_id; null when there is no flavor `marker`. */

@@ -41,7 +41,7 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
     attempts: ports.max_attempts,
     steps: [
       step('network', {
-        do: async (context) => allocate(ports, await serverOf(cell, context)),
+        do: async (context) => allocate(ports, await serverOf(cell, context), !context.again && context.attempt === 0),
         recordAtOnce: (save, context, vifs) => recordPorts(cell, context.subject, vifs as Vif[], save),
         undo: (context) => ports.networks.releaseForServer(context.subject),
       }),
@@ -59,7 +59,7 @@ export function buildServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, ty
   }
 }
 
-function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
+function allocate(ports: TaskPorts, server: Server, first: boolean): Promise<Vif[]> {
   return ports.networks.allocateForServer({
     server_id: server.id,
     project_id: server.project_id,
@@ -67,6 +67,7 @@ function allocate(ports: TaskPorts, server: Server): Promise<Vif[]> {
     availability_zone: server.availability_zone ?? '',
     requests: server.requested_networks ?? 'auto',
     security_groups: server.security_groups.map((group) => group.id ?? group.name),
+    first,
   })
 }
 

@@ -39,6 +39,8 @@ export interface AllocateInput {
   readonly requests: NetworkRequests
   /** Names or ids; they apply to ports made here. None means `default`. */
   readonly security_groups: readonly string[]
+  /** Certain that nobody has asked for this server's ports before. */
+  readonly first?: boolean
 }
 
 /** What compute asks of the network: the ports of its servers. */
@@ -138,7 +140,7 @@ export function serverPorts(db: GlobalDb): ServerPorts {
         // Asked for together, as nearly always there are no ports yet; where there are, what it says does not matter.
         const lookedUp = lookUp(input.project_id, requests, input.security_groups)
         lookedUp.catch(() => {})
-        let present = await vifsOf(db.sql, input.server_id)
+        let present = input.first && attempt === 1 ? [] : await vifsOf(db.sql, input.server_id)
         if (requests === 'auto' ? present.length > 0 : present.length >= requests.length) return present
         const facts = await lookedUp
         if (facts.wanted.length === 0) return []

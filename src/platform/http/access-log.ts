@@ -16,7 +16,7 @@ export function accessLine(call: HttpCall, { status, headers }: Response, server
   const target = request.url.slice(request.url.indexOf('/', request.url.indexOf('//') + 2)).slice(0, MAX_URL).replace(TOKEN, '$1***')
   const length = headers.get('content-length') ?? '-'
   const version = headers.get('openstack-api-version')?.split(' ').pop()
-  call.log.info(
+  call.note(
     `${peer} "${request.method} ${target}" status: ${status} len: ${length}` +
       `${version ? ` microversion: ${version}` : ''} time: ${(ms / 1000).toFixed(4)}`,
   )
