@@ -26,17 +26,13 @@ export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
 export {
   type ExactFilter,
-  isSortKey,
-  NEWEST_FIRST,
-  type Order,
   type PatternFilter,
   type ServerPage,
   type ServerQuery,
-  SORT_KEYS,
-  type SortKey,
   type StatusCell,
   type TagFilter,
 } from './listing.ts'
+export { isSortKey, NEWEST_FIRST, type Order, SORT_KEYS, type SortKey } from './list-order.ts'
 export {
   accept,
   cellsOf,

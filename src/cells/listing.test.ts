@@ -3,7 +3,8 @@ import { acceptedServer } from '../../test/support/cell.ts'
 import { type TestDatabases, testDatabases } from '../../test/support/database.ts'
 import type { CellDb } from '../platform/db/index.ts'
 import { createKnownRows, type KnownRows } from './known-rows.ts'
-import { comparator, listKnownServers, listServersOf, mergePages, NEWEST_FIRST, type Order, type ServerQuery, SORT_KEYS } from './listing.ts'
+import { comparator, NEWEST_FIRST, type Order, SORT_KEYS } from './list-order.ts'
+import { listKnownServers, listServersOf, mergePages, type ServerQuery } from './listing.ts'
 import type { ListedServer, Server } from './server.ts'
 import { insertServer, updateServer } from './servers.store.ts'
 
@@ -35,7 +36,6 @@ function variant(index: number): Partial<Server> {
     updated_at: pick(index, [date(5), date(4)]),
     locked_by: pick(index, [null, 'owner', 'admin']),
     config_drive: pick(index, [true, false]),
-    generation: pick(index, [2, 10, 1]),
     tags: pick(index, [[], ['a'], ['a', 'b'], ['c']]),
     access_ip_v4: pick(index, [null, '10.0.0.2', '10.0.0.10']),
   }

@@ -1,48 +1,8 @@
-import type postgres from 'postgres'
-import { badRequest } from '../kernel/index.ts'
-import { type CellDb, type GlobalDb, type Scope, type Sql } from '../platform/db/index.ts'
+import { badRequest, isUuid } from '../kernel/index.ts'
+import type { CellDb, Fragment, GlobalDb } from '../platform/db/index.ts'
 import type { Found, KnownRows } from './known-rows.ts'
+import { type AnySql, comparator, completeOrder, joined, type Order, orderTerm, stretches } from './list-order.ts'
 import { LISTED_COLUMNS, type ListedServer } from './server.ts'
-
-/** Columns a list may be sorted by; those of Nova that exist here. */
-export const SORT_KEYS = [
-  'access_ip_v4',
-  'access_ip_v6',
-  'auto_disk_config',
-  'availability_zone',
-  'config_drive',
-  'created_at',
-  'description',
-  'flavor_id',
-  'generation',
-  'host',
-  'hostname',
-  'id',
-  'image_id',
-  'key_name',
-  'launch_index',
-  'launched_at',
-  'locked_by',
-  'name',
-  'node',
-  'power_state',
-  'progress',
-  'project_id',
-  'root_device_name',
-  'task_state',
-  'terminated_at',
-  'updated_at',
-  'user_id',
-  'vm_state',
-] as const satisfies readonly (keyof ListedServer)[]
-export type SortKey = (typeof SORT_KEYS)[number]
-
-export const isSortKey = (text: string): text is SortKey => (SORT_KEYS as readonly string[]).includes(text)
-
-export interface Order {
-  readonly key: SortKey
-  readonly direction: 'asc' | 'desc'
-}
 
 export type ExactFilter = Extract<
   keyof ListedServer,
@@ -107,8 +67,6 @@ export interface ServerQuery {
   readonly after: ListedServer | null
 }
 
-export const NEWEST_FIRST: readonly Order[] = [{ key: 'created_at', direction: 'desc' }]
-
 /** One page of one table. `accepted_servers` has the same columns, so one text serves both. */
 export async function listServersOf(
   db: GlobalDb | CellDb,
@@ -116,7 +74,9 @@ export async function listServersOf(
   query: ServerQuery,
 ): Promise<ListedServer[]> {
   const { sql } = db
-  return checked(sql<ListedServer[]>`select ${sql(LISTED_COLUMNS)} ${page(sql, table, query)}`)
+  return inStretches(sql, query, (beyond, limit) => {
+    return sql<ListedServer[]>`select ${sql(LISTED_COLUMNS)} ${page(sql, table, query, beyond, limit)}`
+  })
 }
 
 /** Times that a page is looked for before it is read as a whole: servers on it have changed while they were read. */
@@ -126,21 +86,42 @@ const LOOKS = 3
 export async function listKnownServers(cell: CellDb, rows: KnownRows, query: ServerQuery): Promise<ListedServer[]> {
   const { sql } = cell
   for (let look = 1; look <= LOOKS; look++) {
-    const found = await checked(sql<Found[]>`select id, xmin::text as version ${page(sql, 'servers', query)}`)
+    const found = await inStretches(sql, query, (beyond, limit) => {
+      return sql<Found[]>`select id, xmin::text as version ${page(sql, 'servers', query, beyond, limit)}`
+    })
     const servers = await rows.read(found)
     if (servers) return servers
   }
   return listServersOf(cell, 'servers', query)
 }
 
-function page(sql: AnySql, table: 'servers' | 'accepted_servers', query: ServerQuery): Fragment {
-  const order = completeOrder(query.order)
-  const where = [...conditions(sql, query), ...after(sql, order, query.after)]
+/** What follows the marker lies in one stretch of the order's index or two; the second is read where the first is short. */
+async function inStretches<T>(
+  sql: AnySql,
+  { order, deleted, after, limit }: ServerQuery,
+  read: (beyond: Fragment, limit: number) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const found: T[] = []
+  for (const beyond of stretches(sql, completeOrder(order, deleted), after)) {
+    if (found.length < limit) found.push(...(await checked(read(beyond, limit - found.length))))
+  }
+  return found
+}
+
+/** The rest of a statement that reads a page of what lies `beyond` the marker. */
+export function page(
+  sql: AnySql,
+  table: 'servers' | 'accepted_servers',
+  query: ServerQuery,
+  beyond: Fragment,
+  limit: number,
+): Fragment {
+  const order = completeOrder(query.order, query.deleted)
   return sql`
     from ${sql(table)}
-    where ${joined(sql, where, sql`and`)}
+    where ${joined(sql, [...conditions(sql, query), beyond], sql`and`)}
     order by ${joined(sql, order.map((by) => orderTerm(sql, by)), sql`,`)}
-    limit ${query.limit}`
+    limit ${limit}`
 }
 
 /** @throws {Problem} bad_request for a pattern that PostgreSQL cannot read. */
@@ -152,9 +133,6 @@ async function checked<T>(page: Promise<T>): Promise<T> {
     throw error
   }
 }
-
-type AnySql = Sql<Scope>
-type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   const terms: Fragment[] = []
@@ -187,6 +165,10 @@ function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
 
 /** A single value is compared by itself: only then does an index on it also give the order of the page. */
 function equals(sql: AnySql, column: string, values: readonly (string | number | boolean | Date)[]): Fragment {
+  if (column === 'id' || column === 'image_id') {
+    const ids = values.map(asText).filter(isUuid)
+    return ids.length === 1 ? sql`${sql(column)} = ${ids[0]!}` : sql`${sql(column)} = any(${ids}::uuid[])`
+  }
   const texts = values.map(asText)
   if (values.some((value) => value instanceof Date)) return sql`${sql(column)} = any(${texts}::text[]::timestamptz[])`
   return texts.length === 1 ? sql`${sql(column)}::text = ${texts[0]!}` : sql`${sql(column)}::text = any(${texts}::text[])`
@@ -204,77 +186,6 @@ function statusTerm(sql: AnySql, cells: readonly StatusCell[]): Fragment {
       : sql`(vm_state = ${cell.vm_state} and task_state = any(${cell.task_states as string[]}))`,
   )
   return sql`(${joined(sql, terms, sql`or`)})`
-}
-
-/** Columns that are never null, so that a page can be found by one comparison of rows, which an index answers. */
-const NEVER_NULL = new Set<SortKey>(['created_at', 'updated_at', 'id', 'name', 'hostname', 'project_id', 'user_id', 'vm_state', 'flavor_id', 'launch_index', 'power_state', 'progress'])
-const TEXT = new Set<SortKey>(['name', 'description', 'hostname', 'host', 'node', 'vm_state', 'task_state', 'project_id', 'user_id', 'key_name', 'availability_zone', 'flavor_id', 'access_ip_v4', 'access_ip_v6', 'root_device_name', 'locked_by'])
-
-function completeOrder(order: readonly Order[]): readonly Order[] {
-  const last = order.at(-1)
-  if (last?.key === 'id') return order
-  return [...order, { key: 'id', direction: last?.direction ?? 'desc' }]
-}
-
-/** Null sorts below every value, and text by code point in any database: what `comparator` does too. */
-function orderTerm(sql: AnySql, { key, direction }: Order): Fragment {
-  const nulls = NEVER_NULL.has(key) ? sql`` : direction === 'asc' ? sql`nulls first` : sql`nulls last`
-  return sql`${column(sql, key)} ${direction === 'asc' ? sql`asc` : sql`desc`} ${nulls}`
-}
-
-function column(sql: AnySql, key: SortKey): Fragment {
-  return TEXT.has(key) ? sql`${sql(key)} collate "C"` : sql`${sql(key)}`
-}
-
-function after(sql: AnySql, order: readonly Order[], marker: ListedServer | null): Fragment[] {
-  if (!marker) return []
-  const direction = order[0]?.direction
-  if (order.every((by) => by.direction === direction && NEVER_NULL.has(by.key))) {
-    const columns = joined(sql, order.map((by) => column(sql, by.key)), sql`,`)
-    const values = joined(sql, order.map((by) => sql`${marker[by.key] as string}`), sql`,`)
-    return [direction === 'asc' ? sql`(${columns}) > (${values})` : sql`(${columns}) < (${values})`]
-  }
-  // (a beyond A) or (a = A and b beyond B) or …
-  const alternatives = order.map((by, index) => {
-    const equal = order.slice(0, index).map((before) => {
-      return sql`${sql(before.key)} is not distinct from ${marker[before.key] as string | null}`
-    })
-    return sql`(${joined(sql, [...equal, beyond(sql, by, marker)], sql`and`)})`
-  })
-  return [sql`(${joined(sql, alternatives, sql`or`)})`]
-}
-
-function beyond(sql: AnySql, by: Order, marker: ListedServer): Fragment {
-  const value = marker[by.key] as string | null
-  if (by.direction === 'asc') {
-    return value === null ? sql`${sql(by.key)} is not null` : sql`${column(sql, by.key)} > ${value}`
-  }
-  return value === null ? sql`false` : sql`(${column(sql, by.key)} < ${value} or ${sql(by.key)} is null)`
-}
-
-function joined(sql: AnySql, terms: readonly Fragment[], by: Fragment): Fragment {
-  const [first, ...rest] = terms
-  return rest.reduce((left, right) => sql`${left} ${by} ${right}`, first ?? sql`true`)
-}
-
-/** The same order as the database's, for merging pages of several. */
-export function comparator(order: readonly Order[]): (left: ListedServer, right: ListedServer) => number {
-  const complete = completeOrder(order)
-  return (left, right) => {
-    for (const { key, direction } of complete) {
-      const result = compareValues(left[key], right[key])
-      if (result !== 0) return direction === 'asc' ? result : -result
-    }
-    return 0
-  }
-}
-
-type Sortable = string | number | boolean | Date | null
-
-function compareValues(left: Sortable, right: Sortable): number {
-  if (left === null || right === null) return Number(left !== null) - Number(right !== null)
-  if (typeof left === 'string' && typeof right === 'string') return Buffer.compare(Buffer.from(left), Buffer.from(right))
-  return Number(left) - Number(right)
 }
 
 export interface ServerPage {
