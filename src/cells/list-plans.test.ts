@@ -44,10 +44,17 @@ const query = (changes: Partial<ServerQuery>): ServerQuery => ({
 
 interface Plan {
   readonly 'Node Type': string
+  readonly 'Plan Rows': number
   readonly Plans?: readonly Plan[]
 }
 
-const nodes = (plan: Plan): string[] => [plan['Node Type'], ...(plan.Plans ?? []).flatMap(nodes)]
+/** To sort the last rows of a list is no matter. */
+const isSmall = (plan: Plan): boolean => plan.Plans![0]!['Plan Rows'] <= 4 * PAGE
+
+function nodes(plan: Plan): string[] {
+  const type = plan['Node Type']
+  return [type === 'Sort' && isSmall(plan) ? 'small Sort' : type, ...(plan.Plans ?? []).flatMap(nodes)]
+}
 
 /** The kinds of nodes in the plans of all statements that the list may need. */
 async function nodesOf(asked: ServerQuery): Promise<Set<string>> {
