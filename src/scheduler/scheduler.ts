@@ -180,7 +180,8 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
   }
 }
 
-function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
+/** How decisions are made with these options. @throws {Error} for an option that cannot be */
+export function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
   return {
     filters: enabledFilters(options.enabled_filters),
     options,
