@@ -116,6 +116,48 @@ describe.if(has('redis', 'libvirt'))('a server on QEMU', () => {
     expect(await cloud.boots(id)).toEqual(['1'])
   })
 
+  const hostOf = async (id: string): Promise<string> => (await cloud.show(id))['OS-EXT-SRV-ATTR:host']!
+
+  verb('migrates to the other host with its disk, back when that is reverted, and for good when it is confirmed', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    const home = await hostOf(id)
+    await cloud.act(id, { migrate: null })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+    const away = await hostOf(id)
+    expect(away).not.toBe(home)
+    await cloud.booted(id, ['2'])
+    await cloud.act(id, { revertResize: null })
+    await cloud.becomes(id, 'ACTIVE')
+    expect(await hostOf(id)).toBe(home)
+    // What it did elsewhere is forgotten; its console is the one from before.
+    await cloud.booted(id, ['1', '2'])
+    await cloud.act(id, { migrate: null })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+    await cloud.act(id, { confirmResize: null })
+    await cloud.becomes(id, 'ACTIVE')
+    expect(await hostOf(id)).toBe(away)
+    await cloud.booted(id, ['3'])
+  })
+
+  verb('gets a larger disk when it is resized', async () => {
+    const body = { flavor: { name: 'larger', vcpus: 1, ram: 32, disk: 2 } }
+    const { flavor } = await cloud.api.post<{ flavor: { id: string } }>('/compute/v2.1/flavors', body)
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    await cloud.act(id, { resize: { flavorRef: flavor.id } })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+    await eventually(async () => expect(await cloud.console(id)).toContain(`boot=2 sectors=${2 * 2 ** 21}`))
+    await cloud.act(id, { confirmResize: null })
+    await cloud.becomes(id, 'ACTIVE')
+  })
+
+  verb('that is deleted in the middle of a migration leaves nothing on either host', async () => {
+    const id = await active()
+    await cloud.act(id, { migrate: null })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+  })
+
   verb('takes an NMI', async () => {
     const id = await active()
     const nmi = await cloud.api.request('POST', `/compute/v2.1/servers/${id}/action`, {
