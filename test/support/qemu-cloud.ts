@@ -25,6 +25,7 @@ export interface ShownServer {
 /** An agent in a process of its own on a pseudo-host. */
 export interface ComputeHost {
   readonly lab: LibvirtHost
+  pid(): number
   start(): void
   /** `kill -9`; guests run on. */
   kill(): Promise<void>
@@ -119,6 +120,7 @@ ${more}
   let agent: Bun.Subprocess | undefined
   return {
     lab,
+    pid: () => agent?.pid ?? 0,
     start() {
       const command = ['bun', 'agent/main.ts', '--config-file', file, '--log-dir', `${state_path}-log`]
       agent = Bun.spawn(command, { cwd: join(import.meta.dir, '../..'), stdio: ['ignore', 'ignore', 'ignore'] })
