@@ -58,7 +58,7 @@ export async function serveHost(input: HostInput): Promise<Agent> {
   driver.onPower((guest) => void reporter.powerChanged(guest.server_id))
   const served = await serve()
   await reporter.announce()
-  await networking?.start(reporter.askForNetworks)
+  await networking?.start(reporter.ask)
   const leavePulse = pulse.join(() => void reporter.beat())
 
   async function serve(): Promise<Subscription> {

@@ -3,6 +3,7 @@ import type { Clock } from '../src/kernel/index.ts'
 import type { Bus, Json } from '../src/platform/bus/index.ts'
 import type { Logger } from '../src/platform/log/index.ts'
 import type { Driver, GuestState } from './drivers/driver.ts'
+import type { NetworkQuestions } from './network/index.ts'
 import type { AgentOptions } from './options.ts'
 
 /** Tells the control plane what is on one host: what it has, that it lives, which guests it runs and how they are. */
@@ -17,8 +18,8 @@ export interface Reporter {
   powerChanged(serverId: string): Promise<void>
   /** Reports how far a command is: each stage, and within one at most once a second. Never throws, nor repeats. */
   progress(command: AgentCommand, progress: Progress): Promise<void>
-  /** Asks how the host's network has to be. @param holds digest of what it holds to be so. */
-  askForNetworks(holds: string | undefined): Promise<void>
+  /** Questions about the network and its guests; each is answered by a push. */
+  readonly ask: NetworkQuestions
   goodbye(): Promise<void>
 }
 
@@ -173,7 +174,11 @@ export function createReporter(input: ReporterInput): Reporter {
     note,
     powerChanged,
     progress,
-    askForNetworks: (holds) => publish({ event: 'networks_wanted', ...(holds === undefined ? {} : { holds }) }),
+    ask: {
+      networks: (holds) => publish({ event: 'networks_wanted', ...(holds === undefined ? {} : { holds }) }),
+      wanted: (server_id) => publish({ event: 'guest_wanted', server_id }),
+      password: (server_id, password) => publish({ event: 'guest_password', server_id, password }),
+    },
     goodbye: () => attempt('say goodbye', () => publish({ event: 'goodbye' })),
   }
 }

@@ -1,9 +1,12 @@
+import { Type as T } from '@sinclair/typebox'
 import {
   type AgentCommand,
   type AgentQuery,
   agentRequest,
   type CommandResult,
   ContractError,
+  guestPush,
+  message,
   networksPush,
   type QueryAnswer,
   type QueryName,
@@ -37,11 +40,14 @@ export function requestHandler(
   }
 }
 
-/** What the control plane sends by itself. */
+const anyPush = message('agent.push', 1, T.Object({ push: T.Union([T.Literal('networks'), T.Literal('guest')]) }))
+
+/** What the control plane sends by itself, or because it was asked. */
 async function push(request: Json, networking: Networking | null): Promise<Json> {
-  const { networks } = fitting(() => networksPush.parse(request))
+  const { push } = fitting(() => anyPush.parse(request))
   if (!networking) throw badRequest('This host does not make networks.')
-  await networking.take(networks)
+  if (push === 'guest') networking.takeGuest(fitting(() => guestPush.parse(request)).guest)
+  else await networking.take(fitting(() => networksPush.parse(request)).networks)
   return {}
 }
 

@@ -1,8 +1,9 @@
-import { type HostNetworks, networksDigest, type Vif } from '../../src/contracts/index.ts'
+import { type GuestFacts, type HostNetworks, networksDigest, type Vif } from '../../src/contracts/index.ts'
 import type { Clock } from '../../src/kernel/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
 import { DriverError } from '../drivers/driver.ts'
 import type { Nics } from '../drivers/libvirt/index.ts'
+import type { GuestQuestions, KnownGuests } from '../metadata/index.ts'
 import { bridgeName, tapName } from './names.ts'
 import type { HostNetwork } from './network.ts'
 
@@ -11,9 +12,11 @@ export interface Networking extends Nics {
   /** Brings back what was there before this process, or the machine, was restarted. */
   restore(): Promise<void>
   /** Asks for what has to be so now; and again now and then. */
-  start(ask: (holds: string | undefined) => Promise<void>): Promise<void>
+  start(ask: NetworkQuestions): Promise<void>
   /** This is how it has to be. Resolves when it is. */
   take(networks: HostNetworks): Promise<void>
+  /** What a guest may know about itself, for the metadata service. */
+  takeGuest(facts: GuestFacts): void
   /**
    * Resolves when the network is ready for a guest's port: its bridge is there, and the rules for it hold.
    * @throws {DriverError} `unavailable` when that does not come about, and why.
@@ -22,10 +25,17 @@ export interface Networking extends Nics {
   stop(): Promise<void>
 }
 
+/** What a host asks the control plane; the answers come by `take` and `takeGuest`. */
+export interface NetworkQuestions extends GuestQuestions {
+  /** @param holds digest of what it holds to be so. */
+  networks(holds: string | undefined): Promise<void>
+}
+
 export interface NetworkingOptions {
   readonly network: HostNetwork
-  /** Ends what listens in the networks' namespaces. */
-  readonly close: () => Promise<void>
+  readonly guests: KnownGuests
+  /** The services in the networks' namespaces; they end with it. */
+  readonly services: { close(): Promise<void> }
   readonly clock: Clock
   readonly log: Logger
 }
@@ -36,7 +46,7 @@ const REPAIR_EVERY = 3
 const ASK_AGAIN_MS = 1_000
 const READY_DEADLINE_MS = 60_000
 
-export function createNetworking({ network, close, clock, log }: NetworkingOptions): Networking {
+export function createNetworking({ network, guests, services, clock, log }: NetworkingOptions): Networking {
   const stopped = new AbortController()
   let ask: (holds: string | undefined) => Promise<void> = async () => {}
   /** Those who wait for a state that has their ports. */
@@ -89,7 +99,7 @@ export function createNetworking({ network, close, clock, log }: NetworkingOptio
     restore: repair,
 
     async start(askControlPlane) {
-      ask = askControlPlane
+      ask = askControlPlane.networks
       await askNow()
       void run()
     },
@@ -100,6 +110,8 @@ export function createNetworking({ network, close, clock, log }: NetworkingOptio
       changed = Promise.withResolvers<void>()
     },
 
+    takeGuest: guests.take,
+
     async plug(_serverId, vif) {
       await ready(vif)
       return { bridge: bridgeName(vif.network_id), tap: tapName(vif.port_id) }
@@ -109,7 +121,7 @@ export function createNetworking({ network, close, clock, log }: NetworkingOptio
 
     async stop() {
       stopped.abort()
-      await close()
+      await services.close()
       await network.leave().catch((err: unknown) => log.error({ err }, 'the network of this host could not be taken down'))
     },
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/kernel/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
+import { createKnownGuests, createMetadataService, type GuestQuestions, readKeptInstance } from '../metadata/index.ts'
 import { openHostNetwork } from './network.ts'
 import { createNetworking, type Networking } from './networking.ts'
 import { scopeOf } from './names.ts'
@@ -40,17 +41,37 @@ export async function openNetworking(
     if (options.host_networking === 'bridge') throw new NetworkingImpossible(`[bunova] host_networking = bridge: ${problem}`)
     return { networking: null, says: `guests have no network card (${problem})` }
   }
+  // The one who asks comes later, when this host is in service.
+  const asking: { by: GuestQuestions } = { by: { wanted: async () => {}, password: async () => {} } }
+  const guests = createKnownGuests({
+    kept: (serverId) => readKeptInstance(options.instances_path, serverId),
+    ask: {
+      wanted: (serverId) => asking.by.wanted(serverId),
+      password: (serverId, password) => asking.by.password(serverId, password),
+    },
+    clock,
+  })
+  const { dhcp_domain, vendor_data } = options
+  const services = createMetadataService({ guests, documents: { dhcp_domain, vendor_data }, clock, log })
   const network = await openHostNetwork({
+    services,
     scope: scopeOf(options.host, options.state_path),
     namespace: options.network_namespace,
     directory: options.networks_path,
     public_interface: options.public_interface,
-    dhcp: { dhcp_domain: options.dhcp_domain, dhcp_lease_time_s: options.dhcp_lease_time_s },
+    dhcp: { dhcp_domain, dhcp_lease_time_s: options.dhcp_lease_time_s },
     log,
   })
   const way = options.public_interface === null ? 'nothing leaves the host' : `the outside is at ${options.public_interface}`
+  const networking = createNetworking({ network, guests, services, clock, log })
   return {
-    networking: createNetworking({ network, close: async () => {}, clock, log }),
+    networking: {
+      ...networking,
+      start(ask) {
+        asking.by = ask
+        return networking.start(ask)
+      },
+    },
     says: `guests are connected by bridges; ${way}`,
   }
 }

@@ -22,6 +22,7 @@ export {
   swapClaims,
 } from './claims.store.ts'
 export { isUnreachable } from './gather.ts'
+export { serverOn, setGuestPassword } from './guest.store.ts'
 export { type HostSource, hostSource } from './host-source.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
 export {

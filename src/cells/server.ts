@@ -105,6 +105,8 @@ export interface SystemMetadata {
   readonly shelved_at?: string
   /** When it was deleted softly (ISO 8601). */
   readonly soft_deleted_at?: string
+  /** What the guest has posted to its metadata service, encrypted for its owner. */
+  readonly guest_password?: string
 }
 
 /** A row of a cell's `servers`, or of `accepted_servers` while no cell has it: the same columns. */

@@ -4,6 +4,7 @@ import { type Clock, newId } from '../kernel/index.ts'
 import type { Bus, Subscription } from '../platform/bus/index.ts'
 import type { CellDb, GlobalDb } from '../platform/db/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { tellOfGuest } from './guest-facts.ts'
 import type { HostCalls } from './ports.ts'
 import { syncPower } from './power-sync.ts'
 import { noteProgress } from './progress.ts'
@@ -42,6 +43,7 @@ export function listenToHosts(options: HostEventOptions): Subscription {
   const { bus, global, cell, hosts, clock, log } = options
   const heartbeats = new Set<string>()
   const strays = new Set<string>()
+  const answering = aside(log)
   let flush: ReturnType<typeof setTimeout> | undefined
 
   async function handle(event: HostEvent): Promise<void> {
@@ -62,8 +64,11 @@ export function listenToHosts(options: HostEventOptions): Subscription {
         return compareGuests(event)
       case 'progress':
         return noteProgress(cell, event)
+      case 'guest_wanted':
+      case 'guest_password':
+        return answering.start(`${event.host} ${event.server_id}`, () => tellOfGuest(bus, cell, event))
       case 'networks_wanted':
-        return options.networksWanted(event.host, event.holds)
+        return answering.start(event.host, () => options.networksWanted(event.host, event.holds))
       case 'goodbye':
         await retireService(cell, 'nova-compute', event.host)
         return options.hostsChanged(cell.id, await touchHosts(cell, [event.host]))
@@ -137,6 +142,23 @@ export function listenToHosts(options: HostEventOptions): Subscription {
         clearTimeout(flush)
         writeHeartbeats()
       }
+    },
+  }
+}
+
+/** Questions of hosts that are answered at once; who is not answered asks again. */
+const MAX_ANSWERS = 256
+
+/** Does work that waits for a host, beside the events of the others: each kind once at a time. */
+function aside(log: Logger): { start(name: string, work: () => Promise<void>): void } {
+  const running = new Set<string>()
+  return {
+    start(name, work) {
+      if (running.has(name) || running.size >= MAX_ANSWERS) return
+      running.add(name)
+      work()
+        .catch((error) => log.debug({ err: error }, 'a host could not be answered; it will ask again'))
+        .finally(() => running.delete(name))
     },
   }
 }

@@ -53,6 +53,10 @@ export const HostEvent = T.Union([
     /** Digest of the state it holds (`networksDigest`): sent again only if another is due. */
     holds: T.Optional(T.String({ maxLength: 64 })),
   }),
+  /** The host asks what a guest of its own may know about itself (`GuestFacts`). */
+  T.Object({ ...from, event: T.Literal('guest_wanted'), server_id: Uuid }),
+  /** A guest has posted a password for its owner, which counts if it is the first; the answer is as above. */
+  T.Object({ ...from, event: T.Literal('guest_password'), server_id: Uuid, password: T.String({ maxLength: 1020 }) }),
   T.Object({ ...from, event: T.Literal('goodbye') }),
 ])
 export type HostEvent = Static<typeof HostEvent>

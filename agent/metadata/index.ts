@@ -1,0 +1,3 @@
+export { createKnownGuests, type GuestQuestions, type KnownGuests } from './guests.ts'
+export { readKeptInstance } from './kept-instance.ts'
+export { createMetadataService } from './service.ts'
