@@ -1,7 +1,3 @@
-export { linkLocal } from './addresses.ts'
-export type { Domain } from './layout.ts'
-export { bridgeName, tapName } from './names.ts'
-export { inNamespace, namespacePath } from './namespace.ts'
-export type { NetworkServices } from './network.ts'
+export { inNamespace } from './namespace.ts'
 export type { Networking, NetworkQuestions } from './networking.ts'
 export { NetworkingImpossible, type NetworkOptions, openNetworking } from './open.ts'
