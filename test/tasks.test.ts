@@ -11,6 +11,8 @@ interface Operation {
   /** What a server is when it has succeeded. */
   readonly ends: readonly (VmState | 'gone')[]
   readonly input?: object
+  /** Whether it is tried until it succeeds. */
+  readonly persists?: true
   /** What is done to an active server before, in order. */
   readonly after?: readonly (readonly [kind: string, input?: object, prepare?: Operation['prepare']])[]
   /** Makes ready in the cell what the request would. */
@@ -18,9 +20,11 @@ interface Operation {
 }
 
 /** The record of a move, as its request writes it. */
-function moving(migration_type: MigrationType, status: MigrationStatus) {
+function moving(migration_type: MigrationType, status: MigrationStatus, { hostFails = false } = {}) {
   return async (id: string, request_id: string): Promise<void> => {
     const { server } = (await cell.cells.find(id))!
+    // What is left of a guest on a host that has failed goes when that is back; here, it is gone with it.
+    if (hostFails) await cell.hosts.drivers.get(server.host!)!.destroy(id)
     await cell.cells.get('cell1').transaction((tx) =>
       insertMigration(tx, {
         server_id: id,
@@ -29,7 +33,7 @@ function moving(migration_type: MigrationType, status: MigrationStatus) {
         source_compute: server.host,
         source_node: server.node,
         old_flavor: server.flavor,
-        new_flavor: { ...server.flavor, id: 'larger', vcpus: 2 },
+        new_flavor: migration_type === 'resize' ? { ...server.flavor, id: 'larger', vcpus: 2 } : server.flavor,
         power_on: true,
         user_id: 'user',
         project_id: 'project',
@@ -47,6 +51,7 @@ function deciding(status: MigrationStatus) {
 }
 
 const RESIZE = ['server.resize', { host: null, may_stay: false }, moving('resize', 'pre-migrating')] as const
+const SHELVE = { image_id: newId(), power_on: true }
 const RESCUE = { image_id: newId(), admin_password: 'secret' }
 
 const TASKS: readonly Operation[] = [
@@ -98,7 +103,36 @@ const TASKS: readonly Operation[] = [
     after: [RESIZE],
     prepare: deciding('reverting'),
   },
-  { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'] },
+  { kind: 'server.shelve', steps: ['stop', 'upload'], ends: ['shelved'], input: SHELVE },
+  {
+    kind: 'server.shelve-offload',
+    steps: ['destroy', 'network'],
+    ends: ['shelved_offloaded'],
+    persists: true,
+    after: [['server.shelve', SHELVE]],
+  },
+  {
+    kind: 'server.unshelve',
+    steps: ['place', 'network', 'start'],
+    ends: ['active'],
+    input: { host: null },
+    after: [['server.shelve', SHELVE], ['server.shelve-offload']],
+  },
+  {
+    kind: 'server.live-migrate',
+    steps: ['place', 'prepare', 'migrate', 'finish'],
+    ends: ['active'],
+    input: { host: null, force: false, storage: 'auto' },
+    prepare: moving('live-migration', 'accepted'),
+  },
+  {
+    kind: 'server.evacuate',
+    steps: ['place', 'network', 'spawn'],
+    ends: ['active'],
+    input: { host: null, force: false, admin_password: 'secret', power_on: true },
+    prepare: moving('evacuation', 'accepted', { hostFails: true }),
+  },
+  { kind: 'server.delete', steps: ['destroy', 'network', 'forget'], ends: ['gone'], persists: true },
 ]
 
 let cell: TestCell
@@ -178,8 +212,8 @@ describe('every task', () => {
         const failure = at({ kind, step, phase: 'before do' }, () => new Problem('internal', 'a test made it fail'), 99)
         const id = await ask(operation, failure.probe)
         while (failure.hit() === 0) await Bun.sleep(5)
-        if (kind === 'server.delete') {
-          // A delete does not give up: it is done as soon as nothing hinders it.
+        if (operation.persists) {
+          // It does not give up: it is done as soon as nothing hinders it.
           await cell.conduct()
         }
         await cell.settled()

@@ -16,12 +16,17 @@ import type { TaskPorts } from './tasks/ports.ts'
 import { powerTasks } from './tasks/power.ts'
 import { rebuildServer } from './tasks/rebuild-server.ts'
 import { confirmResize, revertResize } from './tasks/confirm-resize.ts'
+import { evacuateServer } from './tasks/evacuate-server.ts'
+import { forceComplete, liveMigrate } from './tasks/live-migrate.ts'
 import { rescueServer } from './tasks/rescue-server.ts'
 import { resizeServer } from './tasks/resize-server.ts'
 import { scheduleServer } from './tasks/schedule-server.ts'
+import { offloadServer, shelveServer } from './tasks/shelve-server.ts'
 import { snapshotServer } from './tasks/snapshot-server.ts'
+import { discardImage, unshelveServer } from './tasks/unshelve-server.ts'
+import { lookForReserved, lookForWaiting, type Waits } from './periodic.ts'
 
-export interface ConductorOptions {
+export interface ConductorOptions extends Waits {
   /** Stable over restarts: an id kept in the state path. */
   readonly id: string
   readonly cells: Cells
@@ -92,11 +97,33 @@ export function createConductor(options: ConductorOptions): Conductor {
         resizeServer(ports, cell),
         confirmResize(ports, cell),
         revertResize(ports, cell),
+        shelveServer(ports, cell),
+        offloadServer(ports, cell),
+        unshelveServer(ports, cell),
+        discardImage(ports),
+        liveMigrate(ports, cell),
+        forceComplete(ports, cell),
+        evacuateServer(ports, cell),
       ]),
     ),
   ]
   const teller = createHostNetworkTeller(options)
   let listeners: Subscription[] = []
+  const stopped = new AbortController()
+  let looking: Promise<void> = Promise.resolve()
+
+  /** Never ends by an error: what could not be looked at now is there the next time. */
+  async function lookNowAndThen(): Promise<void> {
+    for (;;) {
+      await clock.sleep(LOOK_INTERVAL_MS, stopped.signal)
+      if (stopped.signal.aborted) return
+      const now = new Date(clock.now())
+      const looks = [lookForReserved(ports, now), ...cells.withHosts().map((cell) => lookForWaiting(ports, cell, options, now))]
+      for (const look of await Promise.allSettled(looks)) {
+        if (look.status === 'rejected') log.warn({ err: look.reason }, 'servers that wait were not looked at; they will be')
+      }
+    }
+  }
 
   return {
     load: () => engines.map((each) => each.load()),
@@ -105,14 +132,20 @@ export function createConductor(options: ConductorOptions): Conductor {
       listeners = [...cells.withHosts().map((cell) => listenToHosts({ ...hosts, cell })), teller.listen()]
       await Promise.all(listeners.map((listener) => listener.ready))
       await Promise.all(engines.map((each) => each.start()))
+      looking = lookNowAndThen()
     },
     async stop() {
+      stopped.abort()
+      await looking
       await Promise.all(listeners.map((listener) => listener.stop()))
       await Promise.all(engines.map((each) => each.stop()))
       changed.tell()
     },
   }
 }
+
+/** How often servers are looked for for whom a time has come. */
+const LOOK_INTERVAL_MS = 5_000
 
 /** Tells the conductors of a database that a task is there. Nothing is lost when nobody hears it: they also sweep. */
 export function ringTask(bus: Bus, database: string, taskId: string, log: Logger): void {

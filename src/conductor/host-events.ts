@@ -117,10 +117,17 @@ export function listenToHosts(options: HostEventOptions): Subscription {
     if (action === 'noop') return
     log.warn({ host, instance: serverId, action }, 'a guest runs where no server is placed')
     if (action === 'log') return
-    const [row] = await cell.sql<{ generation: number; deleted: boolean }[]>`
-      select generation, deleted_at is not null as deleted from servers where id = ${serverId}`
+    const [row] = await cell.sql<{ generation: number; deleted: boolean; evacuated: boolean }[]>`
+      select generation, deleted_at is not null as deleted, exists (
+        select from migrations
+        where server_id = ${serverId} and source_compute = ${host} and migration_type = 'evacuation'
+      ) as evacuated
+      from servers where id = ${serverId}`
     const generation = row && !row.deleted ? row.generation : LAST_GENERATION
-    const order = action === 'reap' ? ({ verb: 'destroy' } as const) : ({ verb: 'power_off', timeout_s: 0 } as const)
+    // On storage that hosts share, the disks of a server that was evacuated are those that it runs on elsewhere.
+    const keep_disks = row !== undefined && !row.deleted && row.evacuated
+    const order =
+      action === 'reap' ? ({ verb: 'destroy', keep_disks } as const) : ({ verb: 'power_off', timeout_s: 0 } as const)
     await hosts.command(host, { ...order, command_id: newId(), server_id: serverId, generation }, STRAY_DEADLINE_S)
   }
 

@@ -7,12 +7,14 @@ import { type ServerCloud, startServerCloud } from '../support/server-cloud.ts'
 let cloud: ServerCloud
 let larger: string
 beforeAll(async () => {
-  cloud = await startServerCloud()
+  // Hosts tell often what they have, so that what an evacuation left is soon removed.
+  cloud = await startServerCloud({ config: '[DEFAULT]\nreport_interval = 1\nsync_power_state_interval = 1\n' })
   larger = await flavor({ vcpus: 2, ram: 128, disk: 2 })
 }, 60_000)
 afterAll(async () => {
   try {
-    expect(await discrepancies(embeddedIn(cloud.cloud.statePath), cloud.cloud.statePath)).toEqual([])
+    const { statePath } = cloud.cloud
+    await eventually(async () => expect(await discrepancies(embeddedIn(statePath), statePath)).toEqual([]), 15)
   } finally {
     await cloud.remove()
   }
@@ -129,4 +131,96 @@ describe('a cold migration', () => {
     expect((await migrationsOf(server.id)).map(({ status }) => status)).toEqual(['confirmed'])
     expect(await cloud.actions(server.id)).toEqual(['create', 'migrate', 'confirmResize'])
   })
+})
+
+describe('a live migration', () => {
+  test('moves a server that runs, and is shown with what has gone over', async () => {
+    const server = await cloud.active()
+    const live = { host: null, block_migration: 'auto' }
+    expect((await cloud.act(server.id, { 'os-migrateLive': live })).status).toBe(403)
+    expect((await cloud.act(server.id, { 'os-migrateLive': live }, { as: cloud.admin })).status).toBe(202)
+    const moved = await eventually(async () => {
+      const seen = await cloud.settled(server.id, 'ACTIVE')
+      expect(seen[HOST]).not.toBe(server[HOST])
+      return seen
+    })
+    expect(await migrationsOf(server.id)).toMatchObject([
+      { migration_type: 'live-migration', status: 'completed', source_compute: server[HOST], dest_compute: moved[HOST] },
+    ])
+    expect((await cloud.ask('GET', `/servers/${server.id}/migrations`, { as: cloud.admin })).body).toEqual({ migrations: [] })
+    expect(await cloud.actions(server.id)).toEqual(['create', 'live-migration'])
+  })
+
+  test('that cannot be done as it is asked for leaves the server where it is', async () => {
+    const server = await cloud.active()
+    // These hosts share no storage.
+    const body = { 'os-migrateLive': { host: null, block_migration: false } }
+    expect((await cloud.act(server.id, body, { as: cloud.admin })).status).toBe(202)
+    await eventually(async () => expect(await cloud.actions(server.id)).toEqual(['create', 'live-migration: Error']))
+    expect((await cloud.settled(server.id, 'ACTIVE'))[HOST]).toBe(server[HOST])
+    expect((await migrationsOf(server.id)).map(({ status }) => status)).toEqual(['error'])
+  })
+
+  test('takes the fields of its version, and a server that runs or is paused', async () => {
+    const { id } = await cloud.active()
+    const ask = (live: object, v: string) => cloud.act(id, { 'os-migrateLive': live }, { as: cloud.admin, v })
+    expect((await ask({ host: null, block_migration: 'auto' }, '2.24')).status).toBe(400)
+    expect((await ask({ host: null, block_migration: true, disk_over_commit: false }, '2.25')).status).toBe(400)
+    expect((await ask({ host: null, block_migration: 'auto', force: true }, '2.29')).status).toBe(400)
+    expect((await ask({ host: null, block_migration: 'auto', force: true }, '2.68')).status).toBe(400)
+    expect((await ask({ host: 'nowhere', block_migration: 'auto' }, '2.68')).status).toBe(400)
+    expect((await ask({ host: null, block_migration: true, disk_over_commit: false }, '2.24')).status).toBe(202)
+    await cloud.settled(id, 'ACTIVE')
+    await cloud.act(id, { 'os-stop': null })
+    await cloud.settled(id, 'SHUTOFF')
+    expect((await ask({ host: null, block_migration: 'auto' }, '2.68')).status).toBe(409)
+  })
+})
+
+describe('a shelved server', () => {
+  test('leaves its host, and comes back on any from its image, which is gone then', async () => {
+    const server = await cloud.active()
+    expect((await cloud.act(server.id, { shelve: null })).status).toBe(202)
+    const offloaded = await cloud.settled(server.id, 'SHELVED_OFFLOADED')
+    expect(offloaded[HOST]).toBeNull()
+    const images = () => cloud.demo.get<{ images: unknown[] }>(`/image/v2/images?instance_uuid=${server.id}`)
+    expect((await images()).images).toMatchObject([{ name: 'web-shelved', status: 'active' }])
+
+    expect((await cloud.act(server.id, { unshelve: { availability_zone: 'nowhere' } })).status).toBe(400)
+    expect((await cloud.act(server.id, { unshelve: { host: server[HOST] } })).status).toBe(403)
+    const back = { unshelve: { host: server[HOST] } }
+    expect((await cloud.act(server.id, back, { as: cloud.admin })).status).toBe(202)
+    expect((await cloud.settled(server.id, 'ACTIVE'))[HOST]).toBe(server[HOST])
+    await eventually(async () => expect((await images()).images).toEqual([]))
+    expect(await cloud.actions(server.id)).toEqual(['create', 'shelve', 'unshelve'])
+  })
+
+  test('takes its image with it when it is deleted', async () => {
+    const { id } = await cloud.active()
+    await cloud.act(id, { shelve: null })
+    await cloud.settled(id, 'SHELVED_OFFLOADED')
+    await cloud.ask('DELETE', `/servers/${id}`)
+    await eventually(async () => expect((await cloud.ask('GET', `/servers/${id}`)).status).toBe(404))
+    const { images } = await cloud.demo.get<{ images: unknown[] }>(`/image/v2/images?instance_uuid=${id}`)
+    expect(images).toEqual([])
+  })
+})
+
+test('an evacuation is refused while the host is up, and forced down lets it go', async () => {
+  const server = await cloud.active()
+  const evacuate = (body: object, v = '2.95') => cloud.act(server.id, { evacuate: body }, { as: cloud.admin, v })
+  const refused = await evacuate({})
+  expect(refused.body.badRequest.message).toBe(`Compute service of ${server[HOST]} is still in use.`)
+  const { body } = await cloud.ask('GET', `/os-services?host=${server[HOST]}&binary=nova-compute`, { as: cloud.admin })
+  const down = (forced_down: boolean) =>
+    cloud.ask('PUT', `/os-services/${body.services[0].id}`, { as: cloud.admin, body: { forced_down } })
+  await down(true)
+  const { status, body: answer } = await evacuate({})
+  expect([status, answer]).toEqual([200, null])
+  // Since 2.95 it stays off, for its owner to look at.
+  const away = await cloud.settled(server.id, 'SHUTOFF')
+  expect(away[HOST]).not.toBe(server[HOST])
+  expect((await migrationsOf(server.id)).map(({ status }) => status)).toEqual(['done'])
+  await down(false)
+  expect(await cloud.actions(server.id)).toEqual(['create', 'evacuate'])
 })

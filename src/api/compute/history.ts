@@ -6,7 +6,7 @@ import type { LimitsSource } from './views/limits.ts'
 import type { ServerGroupSource } from './views/server-groups.ts'
 import type { ServerSource } from './views/servers.ts'
 import type { ServiceSource } from './views/services.ts'
-import { ConsoleProtocol, ConsoleType, CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
+import { Bool, ConsoleProtocol, ConsoleType, CountText, FlavorSortKey, Many, PlainKeypairName, RxtxFactor } from './fields.ts'
 import { ExternalEvents } from './external-event-fields.ts'
 import * as older from './older.ts'
 import { BlockDeviceOf, Hostname, NetworksOf, Personality, ServerSortKey } from './server-fields.ts'
@@ -51,6 +51,7 @@ export const history = [
     behaviour('services-are-forced-down'),
   ),
   at('2.13', view('server_group').gains('project_id', 'user_id')),
+  at('2.14', request('server.evacuate').loses({ onSharedStorage: Bool }), behaviour('evacuate-answers-nothing')),
   at('2.15', request('server_group.create').reshapes({ policies: older.groupPolicies('anti-affinity', 'affinity') })),
   at('2.16', view('server', 'server.updated', 'server.rebuilt').gains('host_status'), behaviour('host-status')),
   at(
@@ -63,6 +64,7 @@ export const history = [
   ),
   at('2.21', behaviour('actions-of-deleted-servers')),
   at('2.23', view('migration').gains('migration_type', 'links')),
+  at('2.25', request('server.live_migrate').loses({ disk_over_commit: Bool }), request('server.live_migrate').reshapes({ block_migration: Bool })),
   at(
     '2.26',
     view('server', 'server.updated', 'server.rebuilt').gains('tags'),
@@ -72,6 +74,8 @@ export const history = [
     '2.28',
     view('hypervisor').reshapes('cpu_info', (info) => JSON.stringify(info)),
   ),
+  at('2.29', request('server.evacuate').gains('force')),
+  at('2.30', request('server.live_migrate').gains('force')),
   at('2.31', behaviour('console-tokens-of-any-type')),
   at(
     '2.32',
@@ -202,6 +206,7 @@ export const history = [
     '2.67',
     request('server.create').reshapes({ block_device_mapping_v2: BlockDeviceOf({ tag: true, volume_type: false }) }),
   ),
+  at('2.68', request('server.evacuate').loses({ force: T.Optional(Bool) }), request('server.live_migrate').loses({ force: T.Optional(Bool) })),
   at('2.69', behaviour('unreachable-cells')),
   at('2.70', view('interface').gains('tag')),
   at('2.71', view('server', 'server.updated', 'server.rebuilt', 'server.unreachable').gains('server_groups')),
@@ -238,6 +243,7 @@ export const history = [
     ].map((name) => request(name).closes()),
   ),
   at('2.76', request('external_events').reshapes({ events: ExternalEvents(1) })),
+  at('2.77', request('server.unshelve').reshapes({ unshelve: T.Unknown() }), behaviour('unshelve-takes-a-zone')),
   at('2.79', request('volume_attachment.create').gains('delete_on_termination')),
   at(
     '2.80',
@@ -267,6 +273,7 @@ export const history = [
     request('server.rebuild').gains('hostname'),
     behaviour('filter-by-hostname'),
   ),
+  at('2.91', request('server.unshelve').reshapes({ unshelve: older.UnshelveToZone })),
   at('2.92', request('keypair.create').reshapes({ name: PlainKeypairName, public_key: T.Optional(T.String()) })),
   at('2.93', request('external_events').reshapes({ events: ExternalEvents(3) })),
   at(
@@ -275,6 +282,7 @@ export const history = [
     request('server.update').reshapes({ hostname: T.Optional(Hostname) }),
     request('server.rebuild').reshapes({ hostname: T.Optional(Hostname) }),
   ),
+  at('2.95', behaviour('evacuated-servers-stay-off')),
   at('2.96', view('server', 'server.updated', 'server.rebuilt').gains('pinned_availability_zone')),
   at('2.98', view('server', 'server.updated', 'server.rebuilt').reshapes('image', older.imageWithoutProperties)),
   at(

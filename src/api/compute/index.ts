@@ -26,6 +26,7 @@ import { serverActions } from './server-actions.ts'
 import { securityGroupProxy } from './security-group-proxy.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverImages } from './server-images.ts'
+import { serverMoves } from './server-moves.ts'
 import { serverParts } from './server-parts.ts'
 import { serverRebuild } from './server-rebuild.ts'
 import { serverResize } from './server-resize.ts'
@@ -70,6 +71,7 @@ export function computeResources(
     serverRebuild(compute, { adminPassword }),
     serverImages(compute),
     serverResize(compute),
+    serverMoves(compute, { adminPassword }),
   ]
   return [
     ...ofServers,

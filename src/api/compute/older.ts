@@ -1,6 +1,6 @@
 import { Type as T } from '@sinclair/typebox'
 import type { Also } from './changes.ts'
-import { Int } from './fields.ts'
+import { Int, Name } from './fields.ts'
 import type { HypervisorSource } from './views/hypervisors.ts'
 import type { ServerSource } from './views/servers.ts'
 
@@ -121,3 +121,9 @@ export const NOT_IN_UPDATED = [
 /** A list that has to hold one policy, of those that the version knows. */
 export const groupPolicies = (...policies: string[]) =>
   T.Array(T.Union(policies.map((policy) => T.Literal(policy))), { minItems: 1, maxItems: 1 })
+
+/** Of 2.77 to 2.90: a zone alone, and it has to be named. */
+export const UnshelveToZone = T.Union([
+  T.Object({ availability_zone: Name }, { additionalProperties: false }),
+  T.Null(),
+])

@@ -41,6 +41,10 @@ export function serverActions(compute: Compute) {
     { key: 'unpause', policy: 'os-pause-server:unpause', verb: servers.unpause },
     { key: 'suspend', policy: 'os-suspend-server:suspend', verb: servers.suspend },
     { key: 'resume', policy: 'os-suspend-server:resume', verb: servers.resume },
+    { key: 'shelve', policy: 'os-shelve:shelve', verb: servers.shelve },
+    { key: 'shelveOffload', policy: 'os-shelve:shelve_offload', verb: servers.shelveOffload },
+    { key: 'restore', policy: 'os-deferred-delete:restore', verb: servers.restore },
+    { key: 'forceDelete', policy: 'os-deferred-delete:force', verb: servers.forceDelete },
     { key: 'unrescue', policy: 'os-unrescue', verb: servers.unrescue },
     {
       key: 'trigger_crash_dump',

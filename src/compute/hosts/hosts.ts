@@ -179,6 +179,12 @@ export function createHosts(options: HostsOptions) {
         }))
     },
 
+    /** Whether the compute service of a host reports itself, and nobody has said that it is down. */
+    async isUp(host: string): Promise<boolean> {
+      const { found } = await cells.gather(listServices)
+      return found.some((service) => service.host === host && isUp(service))
+    },
+
     /** What `host_status` says of each host. */
     async statuses(): Promise<ReadonlyMap<string, HostStatus>> {
       const { found } = await cells.gather(listServices)

@@ -7,11 +7,13 @@ import type { SecurityGroup } from '../ports.ts'
 import { createActionLog } from './actions.ts'
 import { createChanges, mayKnow, type ServerPorts } from './change.ts'
 import { type CreateServers, createServers } from './create.ts'
-import { deleteServer } from './delete.ts'
+import { deleteServer, mayBeRestored, restoreServer, softDeleteServer } from './delete.ts'
+import { type EvacuateServer, evacuateServer, type LiveMigrateServer, liveMigrateServer } from './live-migrate.ts'
 import { whetherPlaced } from './placed.ts'
 import { type RebuildServer, rebuildServer, type RescueServer, rescueServer } from './rebuild.ts'
 import { createMigrationUseCases } from './migrations.ts'
 import { confirmResize, migrateServer, type ResizeServer, resizeServer, revertResize } from './resize.ts'
+import { shelveServer, type UnshelveServer, unshelveServer } from './shelve.ts'
 import { type SnapshotServer, snapshotServer } from './snapshot.ts'
 import { type Transition, TRANSITIONS } from './transitions.ts'
 import { schedulingOf, whatIf } from './scheduling.ts'
@@ -115,7 +117,11 @@ export function createServerUseCases(ports: ServerPorts) {
       })
     },
 
-    delete: (ctx: RequestContext, located: Located): Promise<void> => deleteServer(ports, changes, ctx, located),
+    /** For as long as `reclaim_instance_interval` says it can be restored. */
+    delete: (ctx: RequestContext, located: Located): Promise<void> =>
+      mayBeRestored(ports, located)
+        ? softDeleteServer(changes, ctx, located)
+        : deleteServer(ports, changes, ctx, located),
     start: power(TRANSITIONS.start, 'server.start'),
     stop: power(TRANSITIONS.stop, 'server.stop'),
 
@@ -149,6 +155,21 @@ export function createServerUseCases(ports: ServerPorts) {
       migrateServer(ports, changes, ctx, located, host),
     confirmResize: (ctx: RequestContext, located: Located): Promise<void> => confirmResize(changes, ctx, located),
     revertResize: (ctx: RequestContext, located: Located): Promise<void> => revertResize(changes, ctx, located),
+
+    liveMigrate: (ctx: RequestContext, located: Located, request: LiveMigrateServer): Promise<void> =>
+      liveMigrateServer(ports, changes, ctx, located, request),
+    evacuate: (ctx: RequestContext, located: Located, request: EvacuateServer): Promise<void> =>
+      evacuateServer(ports, changes, ctx, located, request),
+
+    shelve: (ctx: RequestContext, located: Located): Promise<void> => shelveServer(ports, changes, ctx, located),
+    shelveOffload: power(TRANSITIONS.shelve_offload, 'server.shelve-offload'),
+    unshelve: (ctx: RequestContext, located: Located, request: UnshelveServer): Promise<void> =>
+      unshelveServer(ports, changes, ctx, located, request),
+
+    restore: (ctx: RequestContext, located: Located): Promise<void> => restoreServer(changes, ctx, located),
+    /** At once, whatever the grace period. */
+    forceDelete: (ctx: RequestContext, located: Located): Promise<void> =>
+      deleteServer(ports, changes, ctx, located, TRANSITIONS.force_delete),
 
     changePassword: (ctx: RequestContext, located: Located, admin_password: string): Promise<void> =>
       begin(ctx, located, TRANSITIONS.set_admin_password, {

@@ -27,6 +27,8 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
         async do(context) {
           const server = await findServer(cell, context.subject)
           if (!server) return
+          const shelved = server.system_metadata?.shelved_image_id
+          if (shelved !== undefined) await ports.snapshots.discard(shelved)
           // One that moves has something on each host on which it has a share.
           const hosts = new Set([...(server.host ? [server.host] : []), ...(await claimedHosts(cell, server.id))])
           for (const host of hosts) await destroyIfReachable(ports, context, server, { undo: false, host })

@@ -17,4 +17,6 @@ export interface TaskPorts {
   readonly default_schedule_zone: string | null
   readonly instance_name_template: string
   readonly shutdown_timeout_s: number
+  /** `[DEFAULT] shelved_offload_time`. */
+  readonly shelved_offload_time_s: number
 }
