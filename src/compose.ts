@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startHosting } from '../agent/index.ts'
-import { computeFace } from './api/compute/index.ts'
+import { computeFace, type ComputeDescription, docsFaces } from './api/compute/index.ts'
 import { consoleFace, consoleUrl, relayUrl } from './api/console/index.ts'
 import { authenticator, identityFace } from './api/identity/index.ts'
 import { imageFace } from './api/image/index.ts'
@@ -249,15 +249,15 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
 
   const authenticate = authenticator(identity)
   const consoleBases = { vnc: config.vnc.novncproxy_base_url, serial: config.serial_console.base_url }
+  const description: ComputeDescription = {
+    compute,
+    config: config.api,
+    consoleUrl: (kind, token, origin) => consoleUrl(kind, token, origin, consoleBases[kind]),
+  }
   const http = await serve({
     faces: [
-      computeFace({
-        compute,
-        authenticate,
-        policy,
-        config: config.api,
-        consoleUrl: (kind, token, origin) => consoleUrl(kind, token, origin, consoleBases[kind]),
-      }),
+      computeFace({ ...description, authenticate, policy }),
+      ...docsFaces(description),
       consoleFace({
         consoles: compute.consoles,
         relayUrl: () => relayUrl(config.bunova.console_relay_url ?? url),

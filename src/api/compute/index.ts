@@ -17,6 +17,7 @@ import { instanceActions } from './instance-actions.ts'
 import { keypairs } from './keypairs.ts'
 import { migrations } from './migrations.ts'
 import { networkProxy } from './network-proxy.ts'
+import { describe } from './openapi/index.ts'
 import { CURRENT, registerResources } from './pipeline.ts'
 import { quotas } from './quotas.ts'
 import { removed } from './removed.ts'
@@ -43,11 +44,9 @@ import { volumeAttachments, volumeProxies } from './volumes.ts'
 
 export { computePolicies } from './policies.ts'
 
-export interface ComputeFaceOptions {
+/** What the rows of the API are made of. */
+export interface ComputeDescription {
   readonly compute: Compute
-  /** Who asks. @throws {Problem} unauthorized */
-  readonly authenticate: (call: Call) => RequestContext
-  readonly policy: Policy
   readonly consoleUrl: ConsolesConfig['consoleUrl']
   readonly config: {
     /** `[api] max_limit`: entries of one page. */
@@ -59,10 +58,14 @@ export interface ComputeFaceOptions {
   }
 }
 
+export interface ComputeFaceOptions extends ComputeDescription {
+  /** Who asks. @throws {Problem} unauthorized */
+  readonly authenticate: (call: Call) => RequestContext
+  readonly policy: Policy
+}
+
 /** Every row of the API, for all that must agree about it. */
-export function computeResources(
-  { compute, config, consoleUrl }: Pick<ComputeFaceOptions, 'compute' | 'config' | 'consoleUrl'>,
-): Resource[] {
+export function computeResources({ compute, config, consoleUrl }: ComputeDescription): Resource[] {
   const maxLimit = config.max_limit
   const adminPassword = config.enable_instance_password
   const ofServers = [
@@ -105,6 +108,9 @@ export function computeResources(
     removed,
   ]
 }
+
+/** The API described: `/openapi.json` and `/docs`. */
+export const docsFaces = (description: ComputeDescription): Face[] => describe(computeResources(description))
 
 /** Nova's API, below `/compute`. */
 export function computeFace(options: ComputeFaceOptions): Face {

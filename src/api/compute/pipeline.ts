@@ -3,7 +3,7 @@ import type { Answer, Call, HttpRoute } from '../../platform/http/index.ts'
 import type { Policy } from '../../platform/policy/index.ts'
 import { changes } from './history.ts'
 import { linksOf } from './links.ts'
-import { type ActionRow, Reply, type Req, type Resource, type Row, type RouteRow } from './route.ts'
+import { type ActionRow, isAction, Reply, type Req, type Resource, type Row, type RouteRow } from './route.ts'
 import { MIN_VERSION, requestedVersion, type Version } from './version.ts'
 import type { View } from './view.ts'
 
@@ -45,8 +45,7 @@ export function registerResources(resources: readonly Resource[], pipeline: Pipe
   })
 }
 
-const isAction = (row: RouteRow | ActionRow): row is ActionRow => 'key' in row
-const isRoute = (row: RouteRow | ActionRow): row is RouteRow => 'method' in row
+const isRoute = (row: RouteRow | ActionRow): row is RouteRow => !isAction(row)
 
 /** Chooses the row that answers, and reads the body if it needs one. */
 type Pick = (call: Call, v: Version) => Promise<{ row: Row; body: unknown }> | { row: Row; body: unknown }

@@ -151,6 +151,8 @@ export interface ActionRow extends Row {
   readonly key: string
 }
 
+export const isAction = (row: RouteRow | ActionRow): row is ActionRow => 'key' in row
+
 export interface RowSpec<B, Q, S> {
   readonly since?: VersionText
   readonly until?: VersionText
