@@ -224,7 +224,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const { disk_format, size_bytes, sha512 } = image
       if (image.status !== 'active' || size_bytes === null || sha512 === null)
         throw conflict(`Image ${id} is not active.`)
-      if (disk_format !== 'raw' && disk_format !== 'qcow2') {
+      const format = SERVED_AS[disk_format ?? '']
+      if (format === undefined) {
         throw conflict(`No server can be built from image ${id}: its disk format is ${disk_format}.`)
       }
       return {
@@ -232,7 +233,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         name: image.name ?? '',
         url: `${baseUrl}/v2/images/${id}/file`,
         headers: { [GRANT_HEADER]: grants.issue(id) },
-        disk_format,
+        disk_format: format,
         size_bytes,
         sha512,
         min_disk_gb: image.min_disk_gb,
@@ -244,5 +245,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     close: () => sweep.stop(),
   }
 }
+
+/** Formats that hosts can boot from or load, and what their bytes are to them. */
+const SERVED_AS: Readonly<Record<string, 'raw' | 'qcow2'>> = { raw: 'raw', qcow2: 'qcow2', ami: 'raw', aki: 'raw', ari: 'raw' }
 
 const noImage = (id: string): Problem => notFound(`No image found with ID ${id}`)

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
+import { multibootKernel } from '../support/multiboot-kernel.ts'
 import { eventually } from '../support/eventually.ts'
 import { type QemuCloud, startQemuCloud } from '../support/qemu-cloud.ts'
 import { has } from '../support/requirements.ts'
@@ -10,7 +12,7 @@ const TEST_DEADLINE_MS = 150_000
  * Each verb from the request to the guest: REST, control plane, agent, libvirt, QEMU. The guest counts its boots on its
  * disk and ticks on its console; whatever a test makes, nothing of it may be left.
  */
-describe.if(has('redis', 'libvirt'))('a server on QEMU', () => {
+describe.if(has('redis', 'libvirt', 'config-drive'))('a server on QEMU', () => {
   let cloud: QemuCloud
   const made: string[] = []
 
@@ -156,6 +158,42 @@ describe.if(has('redis', 'libvirt'))('a server on QEMU', () => {
     const id = await active()
     await cloud.act(id, { migrate: null })
     await cloud.becomes(id, 'VERIFY_RESIZE')
+  })
+
+  verb('finds on its config drive what it was asked for with, its password and files among it', async () => {
+    const user_data = Buffer.from('#!/bin/sh\necho hello\n').toString('base64')
+    const personality = [{ path: '/etc/motd', contents: Buffer.from('welcome').toString('base64') }]
+    const id = await active({ config_drive: true, metadata: { role: 'web' }, user_data, personality, adminPass: 'for the drive' })
+    const host = await hostOf(id)
+    const { lab } = cloud.hosts.find((each) => each.lab.name === host)!
+    const drive = join(lab.instancesDir, id, 'disk.config')
+    const read = async (path: string): Promise<string> => Bun.$`isoinfo -R -x ${path} -i ${drive}`.text()
+    const told = JSON.parse(await read('/openstack/latest/meta_data.json')) as Record<string, unknown>
+    expect(told).toMatchObject({ uuid: id, meta: { role: 'web' }, admin_pass: 'for the drive', files: [{ path: '/etc/motd' }] })
+    expect(await read('/openstack/content/0000')).toBe('welcome')
+    expect(await read('/openstack/latest/user_data')).toContain('echo hello')
+    await cloud.act(id, { migrate: null })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+    await cloud.act(id, { confirmResize: null })
+    await cloud.becomes(id, 'ACTIVE')
+  })
+
+  verb('boots the kernel that its image names, with the command line of that', async () => {
+    const upload = async (name: string, disk_format: string, bytes: Uint8Array, more: object = {}): Promise<string> => {
+      const image = { name, disk_format, container_format: disk_format === 'qcow2' ? 'bare' : disk_format, ...more }
+      const { id } = await cloud.api.post<{ id: string }>('/image/v2/images', image)
+      const stored = await cloud.api.request('PUT', `/image/v2/images/${id}/file`, { body: bytes })
+      expect(stored.status).toBe(204)
+      return id
+    }
+    const kernel_id = await upload('kernel', 'aki', multibootKernel())
+    const ramdisk_id = await upload('ramdisk', 'ari', new Uint8Array(512).fill(7))
+    const imageRef = await upload('with kernel', 'qcow2', makeTinyImage(), { kernel_id, ramdisk_id, os_command_line: 'told=so' })
+    const id = await active({ imageRef })
+    await eventually(async () => expect(await cloud.console(id)).toContain('told=so'))
+    await cloud.act(id, { migrate: null })
+    await cloud.becomes(id, 'VERIFY_RESIZE')
+    await eventually(async () => expect(await cloud.console(id)).toContain('told=so'))
   })
 
   verb('takes an NMI', async () => {

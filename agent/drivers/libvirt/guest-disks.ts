@@ -128,10 +128,10 @@ export async function diskFrom(
   return 'raw'
 }
 
-const KERNEL = 'kernel'
-const RAMDISK = 'ramdisk'
+export const KERNEL = 'kernel'
+export const RAMDISK = 'ramdisk'
 
-async function makeKernel(
+export async function makeKernel(
   { images }: MakesDisks,
   { kernel, ramdisk }: Instance,
   files: GuestFiles,
@@ -155,15 +155,17 @@ export async function domainParts(
   instance: Instance,
   files: GuestFiles,
 ): Promise<Omit<DomainParts, 'nics'>> {
-  const { kernel, ramdisk, image } = instance
+  const own_kernel = await files.has(KERNEL)
   return {
     disks: attached(await files.disks(), files, options.config_drive.format),
     console_log: files.console_log,
-    kernel: kernel && {
-      kernel: files.path(KERNEL),
-      ramdisk: ramdisk ? files.path(RAMDISK) : null,
-      command_line: image?.properties.os_command_line || COMMAND_LINE,
-    },
+    kernel: own_kernel
+      ? {
+          kernel: files.path(KERNEL),
+          ramdisk: (await files.has(RAMDISK)) ? files.path(RAMDISK) : null,
+          command_line: instance.image?.properties.os_command_line || COMMAND_LINE,
+        }
+      : undefined,
   }
 }
 

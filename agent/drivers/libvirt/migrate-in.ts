@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises'
+import { copyFile, rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { DiskFile, DiskOffer, Instance } from '../../../src/contracts/index.ts'
 import {
@@ -13,7 +13,7 @@ import {
 import { type DiskSource, openDiskSource } from '../../transfer/index.ts'
 import { DriverError } from '../driver.ts'
 import { defineGuest } from './define.ts'
-import { CONFIG_DRIVE, EPHEMERAL, makeBlankDisks, ROOT, SWAP } from './guest-disks.ts'
+import { CONFIG_DRIVE, EPHEMERAL, KERNEL, makeBlankDisks, makeKernel, RAMDISK, ROOT, SWAP } from './guest-disks.ts'
 import { filesSetAside, type GuestFiles, guestFiles } from './guest-files.ts'
 import type { Hypervisor } from './hypervisor.ts'
 import { ended, startGuest } from './lifecycle.ts'
@@ -68,6 +68,7 @@ async function bringDisks(
   await dropResized(host, instance, formats, files)
   await makeBlankDisks(host, instance, files, formats, signal)
   await files.recordDisks(formats)
+  if (source) await makeKernel(host, instance, files, signal)
 }
 
 type Formats = Map<string, DiskFormat>
@@ -79,6 +80,9 @@ async function copyAll(host: Hypervisor, aside: GuestFiles, files: GuestFiles, s
   for (const [name, format] of formats) {
     await checkGuestDisk({ path: aside.path(name), format, base_directory: host.images.directory })
     await copyDisk({ path: aside.path(name), format }, files.path(name), signal)
+  }
+  for (const name of [KERNEL, RAMDISK]) {
+    if (await aside.has(name)) await copyFile(aside.path(name), files.path(name))
   }
   return formats
 }

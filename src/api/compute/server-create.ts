@@ -121,6 +121,8 @@ export function createRequest(req: Asked & { readonly body: ServerCreate }): Cre
     hostname: hostnameOf(server, counts.max_count),
     config_drive: server.config_drive === undefined ? false : boolean(server.config_drive),
     user_data: server.user_data ?? null,
+    // Known until 2.57 only, and so no field of the newest form.
+    personality: (server as Pick<CreateServers, 'personality'>).personality,
     access_ip_v4: server.accessIPv4 ?? null,
     access_ip_v6: server.accessIPv6 ?? null,
     auto_disk_config: server['OS-DCF:diskConfig'] === undefined ? null : server['OS-DCF:diskConfig'] === 'AUTO',

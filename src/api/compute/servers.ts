@@ -151,11 +151,11 @@ export function servers(compute: Compute, { maxLimit, adminPassword }: ServersCo
       ok: 202,
       async handle(req) {
         const { adminPass, return_reservation_id } = req.body.server
-        const [server] = await servers.create(req.ctx, createRequest(req))
+        const admin_password = adminPassword ? (adminPass ?? newPassword()) : undefined
+        const [server] = await servers.create(req.ctx, { ...createRequest(req), admin_password })
         if (return_reservation_id !== undefined && boolean(return_reservation_id)) {
           return { reservation_id: server!.reservation_id }
         }
-        const admin_password = adminPassword ? (adminPass ?? newPassword()) : undefined
         const body = { server: req.as(serverCreated, { server: server!, admin_password }) }
         return new Reply(body, { Location: req.links.self(`/servers/${server!.id}`) })
       },

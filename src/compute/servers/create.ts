@@ -38,6 +38,9 @@ export interface CreateServers {
   readonly hostname: string | null
   readonly config_drive: boolean
   readonly user_data: string | null
+  /** What the guest finds on its config drive: the password that its owner was told, and files. */
+  readonly admin_password?: string | undefined
+  readonly personality?: readonly { readonly path: string; readonly contents: string }[] | undefined
   readonly access_ip_v4: string | null
   readonly access_ip_v6: string | null
   readonly auto_disk_config: boolean | null
@@ -129,7 +132,7 @@ const limitsOf = ({ instances, cores, ram }: QuotaValues): QuotaLimits => ({ ins
 export const quotaLimits = ({ project, user }: Bounds) => ({ project: limitsOf(project), user: user && limitsOf(user) })
 
 function scheduleInput(ctx: RequestContext, request: CreateServers): Record<string, unknown> {
-  const { force_host, force_node, requested_host, requested_node, hints } = request
+  const { force_host, force_node, requested_host, requested_node, hints, admin_password, personality = [] } = request
   return {
     project_name: ctx.projectName,
     user_name: ctx.userName,
@@ -138,6 +141,8 @@ function scheduleInput(ctx: RequestContext, request: CreateServers): Record<stri
     ...(requested_host === null ? {} : { requested_host }),
     ...(requested_node === null ? {} : { requested_node }),
     ...(Object.keys(hints).length === 0 ? {} : { hints }),
+    ...(admin_password === undefined ? {} : { admin_password }),
+    ...(personality.length === 0 ? {} : { personality }),
   }
 }
 
@@ -155,7 +160,16 @@ export async function imageFor(ports: Pick<ServerPorts, 'images'>, ctx: RequestC
   const image = await ports.images.show(ctx, imageId)
   if (!image) throw badRequest('Can not find requested image')
   if (image.status !== 'active') throw badRequest(`Image ${imageId} is not active.`)
+  const { kernel_id, ramdisk_id } = image.properties
+  await Promise.all([kernel_id, ramdisk_id].map((id) => id && checkBootImage(ports, ctx, id)))
   return image
+}
+
+/** A kernel or ramdisk that an image names is another image: whoever boots it must be allowed to see it too. */
+async function checkBootImage({ images }: Pick<ServerPorts, 'images'>, ctx: RequestContext, id: string): Promise<void> {
+  const image = await images.show(ctx, id)
+  if (!image) throw badRequest(`Image ${id} could not be found.`)
+  if (image.status !== 'active') throw badRequest(`Image ${id} is not active.`)
 }
 
 export async function publicKeyFor(ports: Pick<ServerPorts, 'cells'>, ctx: RequestContext, name: string | null): Promise<string | null> {

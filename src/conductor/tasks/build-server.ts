@@ -19,7 +19,8 @@ import type { CellDb, CellTx, Fragment } from '../../platform/db/index.ts'
 import { type Failure, step, type TaskContext, type TaskKind } from '../task.ts'
 import { movedOn } from './decision.ts'
 import { BUILD_COMMAND_DEADLINE_S, commandHost, destroyIfReachable, serverOf } from './host-command.ts'
-import { instanceOf } from './instance.ts'
+import { GuestSecrets } from './guest-secrets.ts'
+import { bootImages, instanceOf } from './instance.ts'
 import type { TaskPorts } from './ports.ts'
 
 export const BuildInput = T.Object({
@@ -27,6 +28,7 @@ export const BuildInput = T.Object({
   user_name: T.String(),
   /** Hosts to try after the first, in order. */
   alternates: T.Array(Candidate),
+  ...GuestSecrets,
 })
 type Context = TaskContext<typeof BuildInput.static>
 
@@ -74,13 +76,20 @@ function allocate(ports: TaskPorts, server: Server, first: boolean): Promise<Vif
 /** @returns the host that the guest runs on. */
 async function spawn(ports: TaskPorts, cell: CellDb, context: Context): Promise<string | null> {
   const server = await serverOf(cell, context)
-  const instance = instanceOf(server, {
+  const { project_name, user_name, admin_password, personality } = context.input
+  const built = instanceOf(server, {
     name_template: ports.instance_name_template,
-    project_name: context.input.project_name,
-    user_name: context.input.user_name,
+    project_name,
+    user_name,
     image: server.image_id ? await ports.images.imageSource(server.image_id) : null,
     vifs: context.output('network') as Vif[],
   })
+  const instance = {
+    ...built,
+    ...(await bootImages(ports, server)),
+    ...(admin_password === undefined ? {} : { admin_password }),
+    ...(personality === undefined ? {} : { personality }),
+  }
   await commandHost(ports, context, server, { verb: 'spawn', instance }, { deadline_s: BUILD_COMMAND_DEADLINE_S })
   return server.host
 }

@@ -68,6 +68,20 @@ export async function imageOfBuilt(ports: Pick<TaskPorts, 'images'>, server: Ser
   }
 }
 
+/**
+ * The kernel and ramdisk that the server's image named when the server was asked for; its owner was allowed to see them
+ * then, and what the image says today does not count. @throws {Problem} where one is gone
+ */
+export async function bootImages(
+  { images }: Pick<TaskPorts, 'images'>,
+  { image }: Server,
+): Promise<Pick<Instance, 'kernel' | 'ramdisk'>> {
+  const { kernel_id, ramdisk_id } = image?.properties ?? {}
+  if (!kernel_id) return {}
+  const kernel = await images.imageSource(kernel_id)
+  return ramdisk_id ? { kernel, ramdisk: await images.imageSource(ramdisk_id) } : { kernel }
+}
+
 function keyOf({ key_name, public_key }: Server): GuestKey | null {
   if (key_name === null || public_key === null) return null
   return { name: key_name, type: public_key.includes('BEGIN CERTIFICATE') ? 'x509' : 'ssh', public_key }

@@ -4,7 +4,7 @@ import type { CommandResult } from '../../contracts/index.ts'
 import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { none, step, type TaskContext, type TaskKind } from '../task.ts'
 import { BUILD_COMMAND_DEADLINE_S, commandHost, serverOf } from './host-command.ts'
-import { builtInstance, imageOf } from './instance.ts'
+import { bootImages, builtInstance, imageOf } from './instance.ts'
 import { conclude, inError, setTaskState } from './outcome.ts'
 import type { TaskPorts } from './ports.ts'
 
@@ -56,7 +56,11 @@ async function rebuild(ports: TaskPorts, cell: CellDb, context: Context): Promis
   const { preserve_ephemeral, power_on, admin_password, personality } = context.input
   const server = await serverOf(cell, context)
   const image = await imageOf(ports, server)
-  const instance = builtInstance(server, ports.instance_name_template, image, { admin_password, personality })
+  const instance = builtInstance(server, ports.instance_name_template, image, {
+    ...(await bootImages(ports, server)),
+    admin_password,
+    personality,
+  })
   return commandHost(
     ports,
     context,

@@ -6,7 +6,7 @@ import type { CellDb, CellTx } from '../../platform/db/index.ts'
 import { type Failure, none, step, type TaskContext, type TaskKind } from '../task.ts'
 import { type Destination, planDestination } from './destination.ts'
 import { BUILD_COMMAND_DEADLINE_S, commandHost, commandIfReachable, serverOf } from './host-command.ts'
-import { builtInstance, imageOfBuilt } from './instance.ts'
+import { bootImages, builtInstance, imageOfBuilt } from './instance.ts'
 import { abandonMove, arriveAt, beginMove, moveOf, onOneHost } from './move.ts'
 import { conclude, inError, setTaskState } from './outcome.ts'
 import type { TaskPorts } from './ports.ts'
@@ -127,7 +127,8 @@ async function arrive(ports: TaskPorts, cell: CellDb, context: Context): Promise
   const [server, migration] = await Promise.all([serverOf(cell, context), moveOf(cell.sql, context)])
   const { dest_compute: host, new_flavor, power_on } = migration
   const image = await imageOfBuilt(ports, server)
-  const instance = builtInstance({ ...server, flavor: new_flavor }, ports.instance_name_template, image)
+  const kernel = await bootImages(ports, server)
+  const instance = builtInstance({ ...server, flavor: new_flavor }, ports.instance_name_template, image, kernel)
   const source = onOneHost(migration) ? null : await offerOf(ports, cell, context)
   return commandHost(
     ports,

@@ -8,6 +8,7 @@ import { step, type TaskContext, type TaskKind } from '../task.ts'
 import { cancelTasks, insertTask, type Saved } from '../tasks.store.ts'
 import { DELETE_DEADLINE_S } from './delete-server.ts'
 import type { Attempt } from './decision.ts'
+import { GuestSecrets } from './guest-secrets.ts'
 import { type Owner, placeInCell0, placeOnHost, type Refusal } from './place.ts'
 import { planRequestFor, seedOf, type Wanted } from './plan-request.ts'
 import type { TaskPorts } from './ports.ts'
@@ -20,6 +21,7 @@ export const ScheduleInput = T.Object({
   requested_host: T.Optional(T.String()),
   requested_node: T.Optional(T.String()),
   hints: T.Optional(SchedulerHints),
+  ...GuestSecrets,
 })
 type Context = TaskContext<typeof ScheduleInput.static>
 
