@@ -103,6 +103,18 @@ const TASKS: readonly Operation[] = [
     after: [RESIZE],
     prepare: deciding('reverting'),
   },
+  {
+    kind: 'server.attach-interface',
+    steps: ['port', 'plug'],
+    ends: ['active'],
+    input: { request: {}, new_port_id: newId() },
+  },
+  {
+    kind: 'server.detach-interface',
+    steps: ['unplug', 'port'],
+    ends: ['active'],
+    input: { port_id: newId() },
+  },
   { kind: 'server.shelve', steps: ['stop', 'upload'], ends: ['shelved'], input: SHELVE },
   {
     kind: 'server.shelve-offload',

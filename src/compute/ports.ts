@@ -1,5 +1,6 @@
 import type { BuiltFrom, RequestedNetwork } from '../cells/index.ts'
 import type { WhatIfRequest, WhatIfResult } from '../contracts/index.ts'
+import type { Vif } from '../contracts/index.ts'
 import type { RequestContext } from '../kernel/index.ts'
 import type { SnapshotFields } from './servers/snapshot.ts'
 
@@ -58,6 +59,22 @@ export interface NetworkCheck {
   ): Promise<readonly { readonly id: string; readonly name: string }[]>
   /** The groups of a server's ports. */
   groupsOfServer(serverId: string): Promise<readonly SecurityGroup[]>
+  /** Says on which host the server's ports are, and has that told how its network has to be. */
+  bindHost(serverId: string, host: string): Promise<void>
+  /** The server's ports as its guest sees them. */
+  vifsOfServer(serverId: string): Promise<Vif[]>
+  /** @returns the group that was meant by its name or id. @throws {Problem} bad_request, not_found */
+  addGroupToServer(ctx: RequestContext, serverId: string, projectId: string, name: string): Promise<GroupName>
+  removeGroupFromServer(ctx: RequestContext, serverId: string, projectId: string, name: string): Promise<GroupName>
+  addFixedIp(ctx: RequestContext, serverId: string, networkId: string): Promise<void>
+  removeFixedIp(ctx: RequestContext, serverId: string, address: string): Promise<void>
+  addFloatingIp(ctx: RequestContext, serverId: string, address: string, fixed: string | null): Promise<void>
+  removeFloatingIp(ctx: RequestContext, serverId: string, address: string): Promise<void>
+}
+
+interface GroupName {
+  readonly id: string
+  readonly name: string
 }
 
 /** Tells the schedulers to look at hosts again. Nothing is lost when nobody hears it. */

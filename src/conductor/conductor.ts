@@ -10,6 +10,7 @@ import { createHostNetworkTeller } from './host-networks.ts'
 import type { HostCalls, ImageSnapshots, ImageSources, Planner, ServerNetworks } from './ports.ts'
 import type { Probe } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
+import { attachInterface, detachInterface } from './tasks/attach-interface.ts'
 import { buildServer } from './tasks/build-server.ts'
 import { deleteServer } from './tasks/delete-server.ts'
 import type { TaskPorts } from './tasks/ports.ts'
@@ -104,6 +105,8 @@ export function createConductor(options: ConductorOptions): Conductor {
         liveMigrate(ports, cell),
         forceComplete(ports, cell),
         evacuateServer(ports, cell),
+        attachInterface(ports, cell),
+        detachInterface(ports, cell),
       ]),
     ),
   ]

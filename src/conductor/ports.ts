@@ -30,6 +30,17 @@ export interface ServerNetworks {
   }): Promise<Vif[]>
   /** Deletes the ports that compute made and frees those that it was given. */
   releaseForServer(serverId: string): Promise<void>
+  /** Another port, made under the id given or an existing one. Asked for again, it finds it as it is. */
+  attachToServer(input: {
+    server_id: string
+    project_id: string
+    host: string
+    availability_zone: string
+    request: RequestedNetwork
+    new_port_id: string
+  }): Promise<Vif>
+  /** Deletes the port or frees it. Of one that is not the server's: nothing. */
+  detachFromServer(serverId: string, portId: string): Promise<void>
   /** Says that the server's ports are on another host now; empty: on none. */
   bindHost(serverId: string, host: string): Promise<void>
 }

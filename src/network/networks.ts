@@ -12,6 +12,8 @@ import { type NetworkVerbs, networkVerbs } from './networks/network-verbs.ts'
 import { type PortVerbs, portVerbs } from './ports/port-verbs.ts'
 import { type RouterVerbs, routerVerbs } from './routers/router-verbs.ts'
 import { type SecurityGroupVerbs, securityGroupVerbs } from './security-groups/security-group-verbs.ts'
+import { type ServerAddresses, serverAddresses } from './servers/server-addresses.ts'
+import { type ServerInterfaces, serverInterfaces } from './servers/server-interfaces.ts'
 import { type ServerPorts, serverPorts } from './servers/server-ports.ts'
 import { type NetworkUse, listUse, useOf } from './availability/availability.store.ts'
 import type { Listing, Page } from './listing.ts'
@@ -20,7 +22,7 @@ import { type TagVerbs, tagVerbs } from './tags/tag-verbs.ts'
 import { type SubnetVerbs, subnetVerbs } from './subnets/subnet-verbs.ts'
 
 /** The network service: networks with their addresses, ports, security groups, routers and floating addresses. */
-export interface Networks extends ServerPorts {
+export interface Networks extends ServerPorts, ServerInterfaces, ServerAddresses {
   /** Makes the first networks, once in the life of a database. @throws {Error} when `externalCidr` is no network. */
   bootstrap(): Promise<void>
   readonly networks: NetworkVerbs
@@ -63,8 +65,25 @@ export function createNetworks(options: NetworksOptions): Networks {
   const floatingIps = floatingIpVerbs(db, plainPorts)
   const byId = ([, id]: readonly [unknown, string, ...unknown[]]): string[] => uuids(id)
   const made = (_: unknown, rows: readonly { readonly id: string }[] = []): string[] => rows.map(({ id }) => id)
+  const interfaces = serverInterfaces(db)
+  const ports: PortVerbs = {
+    ...plainPorts,
+    create: after(plainPorts.create, made),
+    update: after(plainPorts.update, byId),
+    remove: after(plainPorts.remove, byId),
+  }
+  const floating: FloatingIpVerbs = {
+    ...floatingIps,
+    create: after(floatingIps.create, (_, floating) => (floating ? [floating.id] : [])),
+    update: after(floatingIps.update, byId),
+    remove: after(floatingIps.remove, byId),
+  }
   return {
     ...servers,
+    ...serverAddresses(db, { ports, floatingIps: floating }),
+    attachToServer: after(interfaces.attachToServer, (_, vif) => (vif ? [vif.port_id] : [])),
+    detachFromServer: after(interfaces.detachFromServer, ([, portId]) => uuids(portId)),
+    vifsOfServer: interfaces.vifsOfServer,
     allocateForServer: after(servers.allocateForServer, (_, vifs = []) => vifs.map((vif) => vif.port_id)),
     releaseForServer: after(servers.releaseForServer, ([serverId]) => uuids(serverId)),
     bindHost: after(servers.bindHost, ([serverId]) => uuids(serverId)),
@@ -76,12 +95,7 @@ export function createNetworks(options: NetworksOptions): Networks {
       update: after(plainSubnets.update, byId),
       remove: after(plainSubnets.remove, byId),
     },
-    ports: {
-      ...plainPorts,
-      create: after(plainPorts.create, made),
-      update: after(plainPorts.update, byId),
-      remove: after(plainPorts.remove, byId),
-    },
+    ports,
     securityGroups: {
       ...groups,
       createRule: after(groups.createRule, ([, wanted]) => uuids(wanted.security_group_id)),
@@ -93,12 +107,7 @@ export function createNetworks(options: NetworksOptions): Networks {
       addInterface: after(routers.addInterface, byId),
       removeInterface: after(routers.removeInterface, byId),
     },
-    floatingIps: {
-      ...floatingIps,
-      create: after(floatingIps.create, (_, floating) => (floating ? [floating.id] : [])),
-      update: after(floatingIps.update, byId),
-      remove: after(floatingIps.remove, byId),
-    },
+    floatingIps: floating,
     tags: tagVerbs(db),
     use: {
       list: (listing) => listUse(db.sql, listing),

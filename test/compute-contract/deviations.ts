@@ -1,21 +1,6 @@
 /** What Nova has and this API lacks: the reason, and the names that the test of routes has for them. */
 const REASONS: readonly (readonly [reason: string, ...names: string[]])[] = [
   [
-    'not written yet: actions of servers',
-    ...[
-      'injectNetworkInfo',
-      'addFloatingIp',
-      'removeFloatingIp',
-      'addFixedIp',
-      'removeFixedIp',
-      'addSecurityGroup',
-      'removeSecurityGroup',
-    ].map((key) => `POST /servers/:/action#${key}`),
-    'POST /servers/:/os-interface',
-    'DELETE /servers/:/os-interface/:',
-    'GET /servers/:/diagnostics',
-  ],
-  [
     'not written yet',
     'GET /servers/:/os-server-password',
     'DELETE /servers/:/os-server-password',

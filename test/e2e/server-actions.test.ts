@@ -238,3 +238,77 @@ describe('an image of a server', () => {
     expect(left.images).toEqual([])
   }, 30_000)
 })
+
+describe('an interface', () => {
+  const portsOf = async (id: string) => (await cloud.ask('GET', `/servers/${id}/os-interface`)).body.interfaceAttachments
+
+  test('is attached with an address of its network, shown, and detached again', async () => {
+    const server = await cloud.active()
+    const [first] = await portsOf(server.id)
+    const attach = { interfaceAttachment: { net_id: first.net_id } }
+    const { status, body } = await cloud.ask('POST', `/servers/${server.id}/os-interface`, { body: attach })
+    expect(status).toBe(200)
+    const { port_id, fixed_ips } = body.interfaceAttachment
+    expect(fixed_ips[0].ip_address).not.toBe(first.fixed_ips[0].ip_address)
+    const all = Object.values((await cloud.show(server.id)).addresses).flat().map(({ addr }) => addr)
+    expect(all).toContain(fixed_ips[0].ip_address)
+    expect((await cloud.demo.get<{ port: object }>(`/network/v2.0/ports/${port_id}`)).port).toMatchObject({
+      device_id: server.id,
+    })
+
+    expect((await cloud.ask('DELETE', `/servers/${server.id}/os-interface/${port_id}`)).status).toBe(202)
+    await eventually(async () => expect(await portsOf(server.id)).toHaveLength(1))
+    expect((await cloud.demo.request('GET', `/network/v2.0/ports/${port_id}`)).status).toBe(404)
+    expect(await cloud.actions(server.id)).toEqual(['create', 'attach_interface', 'detach_interface'])
+  })
+
+  test('of an existing port stays when it is detached, and is refused when another server has it', async () => {
+    const [one, other] = [await cloud.active(), await cloud.active()]
+    const [first] = await portsOf(one.id)
+    const { port } = await cloud.demo.post<{ port: { id: string } }>('/network/v2.0/ports', {
+      port: { network_id: first.net_id },
+    })
+    const attach = (id: string) =>
+      cloud.ask('POST', `/servers/${id}/os-interface`, { body: { interfaceAttachment: { port_id: port.id } } })
+    expect((await attach(one.id)).body.interfaceAttachment.port_id).toBe(port.id)
+    expect((await attach(other.id)).status).toBe(409)
+    await cloud.ask('DELETE', `/servers/${one.id}/os-interface/${port.id}`)
+    await eventually(async () => expect(await portsOf(one.id)).toHaveLength(1))
+    expect((await cloud.demo.get<{ port: object }>(`/network/v2.0/ports/${port.id}`)).port).toMatchObject({ device_id: '' })
+    expect((await cloud.ask('DELETE', `/servers/${one.id}/os-interface/${port.id}`)).status).toBe(404)
+    await cloud.demo.delete(`/network/v2.0/ports/${port.id}`)
+  })
+
+  test('takes security groups and, until 2.43, more addresses', async () => {
+    const { id } = await cloud.active()
+    const made = await cloud.demo.post<{ security_group: { id: string } }>('/network/v2.0/security-groups', {
+      security_group: { name: `group-${id}` },
+    })
+    const groups = async () =>
+      (await cloud.ask('GET', `/servers/${id}/os-security-groups`)).body.security_groups.map((each: { id: string }) => each.id)
+    const name = `group-${id}`
+    expect((await cloud.act(id, { addSecurityGroup: { name } })).status).toBe(202)
+    expect(await groups()).toContain(made.security_group.id)
+    expect((await cloud.act(id, { removeSecurityGroup: { name } })).status).toBe(202)
+    expect(await groups()).not.toContain(made.security_group.id)
+    expect((await cloud.act(id, { removeSecurityGroup: { name } })).status).toBe(404)
+    expect((await cloud.act(id, { addSecurityGroup: { name: 'nowhere' } })).status).toBe(404)
+
+    const [{ net_id: networkId }] = await portsOf(id)
+    expect((await cloud.act(id, { addFixedIp: { networkId } }, { v: '2.44' })).status).toBe(404)
+    expect((await cloud.act(id, { addFixedIp: { networkId } }, { v: '2.43' })).status).toBe(202)
+    const addresses = async () => Object.values((await cloud.show(id)).addresses).flat().map(({ addr }) => addr)
+    const [, added] = await addresses()
+    expect((await cloud.act(id, { removeFixedIp: { address: added } }, { v: '2.43' })).status).toBe(202)
+    expect(await addresses()).toHaveLength(1)
+  })
+})
+
+test('diagnostics are for admins, in the form of the version', async () => {
+  const { id } = await cloud.active()
+  expect((await cloud.ask('GET', `/servers/${id}/diagnostics`)).status).toBe(403)
+  const { body } = await cloud.ask('GET', `/servers/${id}/diagnostics`, { as: cloud.admin })
+  expect(body).toMatchObject({ state: 'running', driver: 'fake', num_cpus: 1, num_disks: 1 })
+  const older = await cloud.ask('GET', `/servers/${id}/diagnostics`, { as: cloud.admin, v: '2.47' })
+  expect(older.body).toMatchObject({ cpu0_time: 0, vda_read: 0, memory: 65_536 })
+})

@@ -177,6 +177,14 @@ export async function startComputeApi(
     networks: {
       validateRequests: async (_ctx, _requests, groups) => (groups.length === 0 ? [] : [SECURITY_GROUP]),
       groupsOfServer: async () => [SECURITY_GROUP],
+      bindHost: async () => {},
+      vifsOfServer: async () => [],
+      addGroupToServer: async () => SECURITY_GROUP,
+      removeGroupFromServer: async () => SECURITY_GROUP,
+      addFixedIp: async () => {},
+      removeFixedIp: async () => {},
+      addFloatingIp: async () => {},
+      removeFloatingIp: async () => {},
     },
     hostCalls: {
       command: async () => ({ power_state: 'running' }),

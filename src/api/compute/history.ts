@@ -123,7 +123,8 @@ export const history = [
   ),
   at('2.45', behaviour('image-id-in-the-body')),
   at('2.47', view<ServerSource>('server', 'server.updated', 'server.rebuilt').reshapes('flavor', older.flavorReference)),
-  at('2.49', request('volume_attachment.create').gains('tag')),
+  at('2.48', behaviour('standard-diagnostics')),
+  at('2.49', request('interface.attach').gains('tag'), request('volume_attachment.create').gains('tag')),
   at(
     '2.50',
     view('quota_class_set').gains('server_groups', 'server_group_members'),

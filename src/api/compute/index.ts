@@ -27,6 +27,7 @@ import { serverActions } from './server-actions.ts'
 import { securityGroupProxy } from './security-group-proxy.ts'
 import { serverGroups } from './server-groups.ts'
 import { serverImages } from './server-images.ts'
+import { serverInterfaces } from './server-interfaces.ts'
 import { serverMoves } from './server-moves.ts'
 import { serverParts } from './server-parts.ts'
 import { serverRebuild } from './server-rebuild.ts'
@@ -75,6 +76,7 @@ export function computeResources({ compute, config, consoleUrl }: ComputeDescrip
     serverImages(compute),
     serverResize(compute),
     serverMoves(compute, { adminPassword }),
+    serverInterfaces(compute),
   ]
   return [
     ...ofServers,

@@ -99,6 +99,7 @@ const RULES: readonly Entry[] = [
   ['os-floating-ips:add', 'member', 'Associate a floating address with a server.'],
   ['os-floating-ips:remove', 'member', 'Take a floating address from a server.'],
   ['os-admin-actions:inject_network_info', 'admin', 'Give a server its network information anew.'],
+  ['os-server-diagnostics', 'admin', 'See what a guest uses.'],
   ['os-console-output', 'member', "Show a server's console log."],
   ['os-remote-consoles', 'member', "Open a server's screen or serial line."],
   ['os-console-auth-tokens', 'admin', 'See which server the token of a console is for.'],

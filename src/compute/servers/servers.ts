@@ -11,6 +11,7 @@ import { deleteServer, mayBeRestored, restoreServer, softDeleteServer } from './
 import { type EvacuateServer, evacuateServer, type LiveMigrateServer, liveMigrateServer } from './live-migrate.ts'
 import { whetherPlaced } from './placed.ts'
 import { type RebuildServer, rebuildServer, type RescueServer, rescueServer } from './rebuild.ts'
+import { createInterfaceUseCases } from './interfaces.ts'
 import { createMigrationUseCases } from './migrations.ts'
 import { confirmResize, migrateServer, type ResizeServer, resizeServer, revertResize } from './resize.ts'
 import { shelveServer, type UnshelveServer, unshelveServer } from './shelve.ts'
@@ -72,6 +73,7 @@ export function createServerUseCases(ports: ServerPorts) {
   return {
     ...createActionLog(cells),
     ...createMigrationUseCases(ports, changes),
+    ...createInterfaceUseCases(ports, changes),
     /** @throws {Problem} not_found, for one of another project too. */
     find,
     findMapped,

@@ -218,6 +218,7 @@ export const TRANSITIONS = {
     task_states: IDLE,
     ...ON_A_HOST,
   },
+  inject_network_info: { action: 'inject_network_info', ...ON_A_HOST },
   add_fixed_ip: { action: 'add_fixed_ip', ...ON_A_HOST },
   remove_fixed_ip: { action: 'remove_fixed_ip', ...ON_A_HOST },
   metadata: {

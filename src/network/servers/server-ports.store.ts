@@ -172,3 +172,23 @@ export async function moveBinding(sql: GlobalSql, serverId: string, host: string
     update ports set binding_host = ${host}, updated_at = now(), revision = revision + 1
     where device_id = ${serverId} and device_id <> '' and binding_host <> ${host}`
 }
+
+/** Where another port stands among those of a server. */
+export async function nextRequestIndex(sql: GlobalSql, serverId: string): Promise<number> {
+  const [row] = await sql<{ next: number }[]>`
+    select coalesce(max(request_index) + 1, 0)::integer as next from ports
+    where device_id = ${serverId} and device_id <> ''`
+  return row?.next ?? 0
+}
+
+/** The same as `releasePorts` for one of the server's ports. */
+export async function releasePort(sql: GlobalSql, serverId: string, portId: string): Promise<void> {
+  await sql`
+    with deleted as (
+      delete from ports where id = ${portId} and device_id = ${serverId} and device_id <> '' and made_by_compute
+    )
+    update ports
+    set device_id = '', device_owner = '', binding_host = '', request_index = null, status = 'DOWN',
+      updated_at = now(), revision = revision + 1
+    where id = ${portId} and device_id = ${serverId} and device_id <> '' and not made_by_compute`
+}
