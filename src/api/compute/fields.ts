@@ -116,8 +116,22 @@ export const Once = <S extends TSchema>(item: S) => T.Optional(T.Array(item, { m
 
 export const Text = T.String({ maxLength: 255 })
 
+/** The product of all upper bounds of repeats in a pattern may not pass this: the machine for it has as many states. */
+const MAX_REPEATS = 1000
+
+/**
+ * What costs a database more than one look at each character: to refer back to what was matched, to look around, and
+ * repeats of repeats. The rest PostgreSQL matches in a time that grows with the text alone.
+ */
+function isCostly(pattern: string): boolean {
+  if ([...pattern.matchAll(/\\([^])/g)].some(([, sign]) => /[1-9]/.test(sign!))) return true
+  if (/\(\?(?:[=!]|<[=!])/.test(pattern)) return true
+  const repeats = [...pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].map(([, least, most]) => Number(most || least))
+  return repeats.reduce((product, count) => product * Math.max(count, 1), 1) > MAX_REPEATS
+}
+
 FormatRegistry.Set('nova-regex', (text) => {
-  if (text.length === 0) return false
+  if (text.length === 0 || isCostly(text)) return false
   try {
     new RegExp(text, 'u')
     return true
@@ -126,7 +140,11 @@ FormatRegistry.Set('nova-regex', (text) => {
   }
 })
 /** A filter that is matched as a regular expression. */
-export const Pattern = T.String({ format: 'nova-regex', maxLength: 255 })
+export const Pattern = T.String({
+  format: 'nova-regex',
+  maxLength: 255,
+  errorMessage: 'It is not a regular expression, or one that takes too long to look for.',
+})
 
 /** A count in a query, as text. */
 export const CountText = Int(0)

@@ -31,6 +31,23 @@ async function names(
 }
 const ALL = ['Web-3', 'db-2', 'db-1', 'web-2', 'web-1']
 
+describe('a pattern', () => {
+  test.each(['(.+)\\1', '(?=a)(?=b)', '(?<!a)b', '(a{1,100}){1,100}', '((a{9}){9}){99}', '(', ''])(
+    'that would take long, or is none, is refused: %s',
+    async (pattern) => {
+      const { status, body } = await api.ask('GET', `/servers?name=${encodeURIComponent(pattern)}`)
+      expect([status, body.badRequest.message]).toEqual([400, expect.stringContaining('name')])
+    },
+  )
+
+  test.each(['(a+)+$', '(a|aa)+$', '(.*)*x', 'a{1,30}', '\\\\1', '[1-9]', '^(web|db)-[0-9]+$', '(.*)(.*)(.*)(.*)x'])(
+    'that is only odd is looked for: %s',
+    async (pattern) => {
+      expect((await api.ask('GET', `/servers?name=${encodeURIComponent(pattern)}`)).status).toBe(200)
+    },
+  )
+})
+
 describe('a list of servers', () => {
   test('has the newest first', async () => expect(await names('')).toEqual(ALL))
 
