@@ -61,15 +61,14 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
   const schedulable = (servers: readonly string[]) => cell.sql`
     hosts.id, hosts.host, hosts.node, host_ip, hypervisor_type, hypervisor_version, cpu_info, supported_instances,
     vcpus, memory_mb, local_gb, reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity,
-    disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, coalesce(busy.servers, 0) as io_ops,
+    disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, busy.servers as io_ops,
     failed_builds, disabled, forced_down, last_seen_at, claims_of.servers as claimed
     from hosts join services on services.host = hosts.host and services.binary_name = 'nova-compute'
-    left join (
-      select host, node, count(*)::integer as servers from servers
-      where deleted_at is null and (vm_state = 'building'
+    cross join lateral (
+      select count(*)::integer as servers from servers
+      where servers.host = hosts.host and servers.node = hosts.node and deleted_at is null and (vm_state = 'building'
         or task_state in ('resize_prep', 'resize_migrating', 'rebuilding', 'image_snapshot', 'image_backup'))
-      group by host, node
-    ) as busy on busy.host = hosts.host and busy.node = hosts.node
+    ) as busy
     left join (
       select host_id, array_agg(server_id) as servers from claims
       where server_id = any(${servers.filter(isUuid)}::uuid[])

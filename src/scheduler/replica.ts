@@ -6,6 +6,11 @@ import type { Taken } from './taken.ts'
 
 /** Without a word from the bus, a cell is asked for changes this often. */
 export const CATCH_UP_EVERY_MS = 3_000
+/**
+ * Pause before the next read where more was named during one: under load, hosts are read some at a time instead of one
+ * at a time. What was decided meanwhile is counted already.
+ */
+export const PAUSE_BETWEEN_READS_MS = 4
 /** A read that takes longer is given up, and made again later. */
 const READ_DEADLINE_MS = 10_000
 /** Ids collected while a read is under way; beyond this all changes are asked for instead. */
@@ -33,9 +38,11 @@ export interface ReplicaParts {
   readonly taken: Taken
   readonly clock: Clock
   readonly log: Logger
+  /** Aborts when the scheduler stops: nothing more is read. */
+  readonly signal: AbortSignal
 }
 
-export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts): Replica {
+export function createReplica({ source, fleet, taken, clock, log, signal }: ReplicaParts): Replica {
   const { cell_id } = source
   const wanted = new Set<number>()
   /** By host id. */
@@ -55,7 +62,11 @@ export function createReplica({ source, fleet, taken, clock, log }: ReplicaParts
 
   async function readAll(): Promise<void> {
     try {
-      while (everything || wanted.size > 0) await (everything || marker === null ? readChanges() : readWanted())
+      for (let reads = 0; everything || wanted.size > 0; reads++) {
+        if (reads > 0) await clock.sleep(PAUSE_BETWEEN_READS_MS, signal)
+        if (signal.aborted) return
+        await (everything || marker === null ? readChanges() : readWanted())
+      }
       if (failing) log.info({ cell: cell_id }, 'hosts of the cell are read again')
       failing = false
     } catch (error) {

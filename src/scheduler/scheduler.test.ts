@@ -6,6 +6,7 @@ import { type Bus, createMemoryBus, type Json } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import type { HostRow } from '../contracts/index.ts'
 import type { CellSource } from './host.ts'
+import { PAUSE_BETWEEN_READS_MS } from './replica.ts'
 import { createScheduler, type Scheduler, sentence } from './index.ts'
 
 /** A cell's hosts as its database has them, with a count of the reads. */
@@ -156,15 +157,17 @@ describe('following the cells', () => {
     expect(cell.reads).toEqual({ since: [null], hosts: [[1]] })
   })
 
-  test('changes told in one turn are read together, and those told during a read by one more', async () => {
+  test('changes told in one turn are read together, and those told during a read by one more after a pause', async () => {
     const cell = cellOf('cell1', idleHost(1), idleHost(2), idleHost(3))
-    const { bus } = await started(cell)
+    const { bus, clock } = await started(cell)
     await Promise.all([changed(bus, [1]), changed(bus, [2, 1])])
     const { promise, resolve } = Promise.withResolvers<void>()
     cell.before = () => promise
     for (const id of [3, 2, 3, 1]) await changed(bus, [id])
     resolve()
     await settled()
+    expect(cell.reads.hosts).toEqual([[1, 2], [3]])
+    await clock.advance(PAUSE_BETWEEN_READS_MS)
     expect(cell.reads.hosts).toEqual([[1, 2], [3], [2, 3, 1]])
   })
 
@@ -189,7 +192,7 @@ describe('following the cells', () => {
 
   test('reads of a cell follow each other: an older row never replaces a newer one', async () => {
     const cell = cellOf('cell1', idleHost(1, { disabled: true }))
-    const { scheduler, bus } = await started(cell)
+    const { scheduler, bus, clock } = await started(cell)
     const { promise, resolve } = Promise.withResolvers<void>()
     cell.after = () => promise
     await changed(bus, [1])
@@ -198,6 +201,7 @@ describe('following the cells', () => {
     await changed(bus, [1])
     resolve()
     await settled()
+    await clock.advance(PAUSE_BETWEEN_READS_MS)
     expect(winner(scheduler)).toBe(1)
   })
 

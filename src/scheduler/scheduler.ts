@@ -87,8 +87,9 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
   const policy = policyOf(config)
   const fleet = createFleet(config.DEFAULT)
   const taken = createTaken(fleet)
-  const replicas = Array.from(cells, (source) => createReplica({ source, fleet, taken, clock, log }))
   const stopping = new AbortController()
+  const { signal } = stopping
+  const replicas = Array.from(cells, (source) => createReplica({ source, fleet, taken, clock, log, signal }))
   const subscriptions: Subscription[] = []
   let background: Promise<unknown> = Promise.resolve()
   let sweptAt = -Infinity
