@@ -6,6 +6,7 @@ import { findProgram, HYPERVISOR, missingPackages, type Need } from '../../src/s
  * - libvirt: root, libvirt, QEMU and the right to make namespaces (test/lab)
  * - network: root, the right to make namespaces, nftables and dnsmasq (test/lab/network-lab.ts)
  * - qemu-img, redis, openstack, chromium: these programs
+ * - clients: the distribution's OpenStack clients, that for placement among them
  * - config-drive: what makes such drives and looks into them
  */
 export type Requirement = keyof typeof REQUIREMENTS
@@ -42,6 +43,15 @@ export const REQUIREMENTS = {
   redis: { needs: [{ programs: ['redis-server'], packages: ['redis-server'] }] },
   chromium: { needs: [{ programs: ['chromium'], packages: ['chromium'] }] },
   openstack: { needs: [{ programs: ['openstack'], packages: ['python3-openstackclient'] }] },
+  clients: {
+    needs: [
+      {
+        programs: ['openstack', 'nova'],
+        packages: ['python3-openstackclient', 'python3-novaclient', 'python3-osc-placement'],
+      },
+    ],
+    problem: placementPluginProblem,
+  },
 } satisfies Record<string, Definition>
 
 /** Where the test runner reads what was left out, one JSON line for each answer `false` of `has`. */
@@ -71,6 +81,11 @@ function problemOf(definition: Definition): string | null {
   const packages = missingPackages(definition.needs)
   const problems = [packages.length > 0 ? `not installed: ${packages.join(' ')}` : null, definition.problem?.() ?? null]
   return problems.filter(Boolean).join(', ') || null
+}
+
+function placementPluginProblem(): string | null {
+  const trial = Bun.spawnSync(['/usr/bin/python3', '-c', 'import osc_placement'])
+  return trial.exitCode === 0 ? null : 'not installed: python3-osc-placement'
 }
 
 function namespaceProblem(): string | null {

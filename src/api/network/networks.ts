@@ -42,7 +42,8 @@ function checkSharing({ ctx, policy }: Asker, body: Body, verb: 'create' | 'upda
 }
 
 function fieldsOf(body: Body): Partial<NetworkFields> {
-  const { name, description, admin_state_up, shared, mtu, port_security_enabled, 'router:external': external } = body
+  const { name, description, admin_state_up, shared, port_security_enabled, 'router:external': external } = body
+  const mtu = body.mtu === undefined ? undefined : Number(body.mtu)
   return defined({ name, description, admin_state_up, shared, mtu, port_security_enabled, external })
 }
 

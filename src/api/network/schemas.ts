@@ -19,7 +19,8 @@ const network = {
   admin_state_up: T.Optional(T.Boolean()),
   shared: T.Optional(T.Boolean()),
   'router:external': T.Optional(T.Boolean()),
-  mtu: T.Optional(T.Integer({ minimum: 68, maximum: 65_535 })),
+  // python-openstackclient sends it as text.
+  mtu: T.Optional(T.Union([T.Integer({ minimum: 68, maximum: 65_535 }), T.String({ pattern: '^\\d{2,4}$' })])),
   port_security_enabled: T.Optional(T.Boolean()),
 }
 export const NetworkCreate = object({
