@@ -52,7 +52,14 @@ describe('a new server', () => {
     expect(task).toEqual({
       kind: 'server.schedule',
       request_id: headers.get('x-compute-request-id')!,
-      input: { project_name: PROJECT, user_name: 'member-user', force_host: null, force_node: null },
+      input: {
+        project_name: PROJECT,
+        user_name: 'member-user',
+        force_host: null,
+        force_node: null,
+        // For the guest's config drive.
+        admin_password: body.server.adminPass,
+      },
     })
   })
 
