@@ -196,6 +196,53 @@ describe.if(has('redis', 'libvirt', 'config-drive'))('a server on QEMU', () => {
     await eventually(async () => expect(await cloud.console(id)).toContain('told=so'))
   })
 
+  verb('is shelved, off every host, and comes back with its disk', async () => {
+    const id = await active()
+    await cloud.booted(id, ['1'])
+    await cloud.act(id, { shelve: null })
+    await eventually(async () => expect((await cloud.show(id)).status).toBe('SHELVED_OFFLOADED'), 60)
+    await cloud.becomes(id, 'SHELVED_OFFLOADED')
+    for (const { lab } of cloud.hosts) expect(await lab.virsh('list', '--all', '--name')).toBe('')
+    await cloud.act(id, { unshelve: null })
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.booted(id, ['2'])
+  })
+
+  verb('of which backups are made keeps as many as it was told', async () => {
+    const id = await active()
+    const backup = { createBackup: { name: 'nightly', backup_type: 'daily', rotation: 1 } }
+    const images = async (): Promise<string[]> =>
+      (await cloud.api.get<{ images: { id: string; status: string }[] }>('/image/v2/images?name=nightly')).images
+        .filter(({ status }) => status === 'active').map((image) => image.id)
+    await cloud.act(id, backup)
+    await eventually(async () => expect(await images()).toHaveLength(1), 60)
+    const [first] = await images()
+    await cloud.becomes(id, 'ACTIVE')
+    await cloud.act(id, backup)
+    await eventually(async () => {
+      expect(await images()).toHaveLength(1)
+      expect(await images()).not.toContain(first)
+    }, 60)
+    await cloud.becomes(id, 'ACTIVE')
+  })
+
+  verb('that is built while libvirtd goes away and comes back runs, or says why it does not', async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, () => cloud.create()))
+    made.push(...ids)
+    for (const { lab } of cloud.hosts) await lab.stopDaemon()
+    await Bun.sleep(500)
+    for (const { lab } of cloud.hosts) await lab.startDaemon()
+    await eventually(async () => {
+      for (const id of ids) {
+        const server = await cloud.show(id)
+        expect(['ACTIVE', 'ERROR']).toContain(server.status)
+        if (server.status === 'ERROR') expect(server.fault?.message).toBeTruthy()
+      }
+    }, 90)
+    // The cloud goes on as before.
+    await active()
+  })
+
   verb('takes an NMI', async () => {
     const id = await active()
     const nmi = await cloud.api.request('POST', `/compute/v2.1/servers/${id}/action`, {

@@ -36,12 +36,12 @@ export function startLibvirtCutter(upstream: string, socket: string): LibvirtCut
     const answers = frameSplitter(({ type, serial }) => {
       if (type === FrameType.reply && serial === fatal) armed.cut()
     })
-    caller.on('data', (data) => {
+    caller.on('data', (data: Buffer) => {
       watch(data)
       if (fatal !== null && armed.when === 'before') return armed.cut()
       daemon.write(data)
     })
-    daemon.on('data', (data) => {
+    daemon.on('data', (data: Buffer) => {
       answers(data)
       if (fatal === null) caller.write(data)
     })

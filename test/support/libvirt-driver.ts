@@ -23,7 +23,7 @@ export interface LibvirtDriverLab extends DriverUnderTest {
 }
 
 /** Bridges are for a test to make, in the host's own network. */
-const labNics: Nics = {
+export const labNics: Nics = {
   plug: async (_serverId, { port_id, network_id }) => ({ bridge: `brq${network_id.slice(0, 11)}`, tap: labNics.tapOf(port_id) }),
   tapOf: (portId) => `tap${portId.slice(0, 11)}`,
 }
