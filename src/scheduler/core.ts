@@ -39,28 +39,12 @@ const PAGE_BYTES = 65_536
 export interface CoreSize {
   /** 256 times a power of two, so that every column and bitmap is whole blocks and aligned for the vector instructions. */
   readonly hosts: number
-  /** Columns of i32, f32 and f64. */
+  /** Columns of i32, f32 and f64. Of those of i32 the log keeps the first so many. */
   readonly integers: number
+  readonly loggedIntegers: number
   readonly floats: number
   readonly doubles: number
   readonly bitmaps: number
-}
-
-/** A weigher in the words of the core; columns by their index. */
-export interface CoreWeigher {
-  /** Its values in f32, not below the floor. */
-  readonly rounded: number
-  /** Its values exactly, in a column of i32, or else of f64. */
-  readonly exact: number
-  readonly real: boolean
-  readonly floor: number | null
-  readonly multiplier: number
-}
-
-/** Multipliers of one weigher that differ from host to host: columns of f32 and f64. */
-export interface CoreMultipliers {
-  readonly rounded: number
-  readonly exact: number
 }
 
 /**
@@ -92,7 +76,21 @@ export interface CoreRecord {
   shape(conditions: number, weighers: number): void
   /** Writes condition `at`: a bitmap for HAS and HAS_NOT, a column of i32 for AT_LEAST and AT_MOST. */
   setCondition(at: number, operation: number, operand: number, amount: number): void
-  setWeigher(at: number, weigher: CoreWeigher, multipliers: CoreMultipliers | null): void
+  /**
+   * Writes weigher `at`; they stay as they are while their number does. Values in f32, not below the floor, are in
+   * column `rounded`; exact ones in a column of i32, or if they are `real` of f64. Multipliers that differ from host to
+   * host are in columns of f32 and f64; -1 for none.
+   */
+  setWeigher(
+    at: number,
+    rounded: number,
+    exact: number,
+    real: boolean,
+    floor: number | null,
+    multiplier: number,
+    roundedMultipliers: number,
+    exactMultipliers: number,
+  ): void
   /** Looks at every host; returns how many are left. What is to be updated later has to be kept. */
   scan(count: number, keep: boolean): number
   /** Looks at those that the log has from one change up to another. */
@@ -125,7 +123,7 @@ export function openCore(size: CoreSize): Core {
   const slots = size.hosts
   assert(slots >= 256 && Number.isInteger(Math.log2(slots)), 'a core holds 256 hosts times a power of two')
   const room = slots / 64
-  const entryWords = 1 + size.integers
+  const entryWords = 1 + size.loggedIntegers
   const logged = slots / 4
   const scratchBytes = recordBytes(slots, MAX_CONDITIONS, MAX_WEIGHERS)
   const keptBytes = recordBytes(slots, MAX_KEPT_CONDITIONS, MAX_KEPT_WEIGHERS)
@@ -157,17 +155,17 @@ export function openCore(size: CoreSize): Core {
 
   function record(index: number): CoreRecord {
     const address = index === KEPT_RECORDS ? scratch : kept + index * keptBytes
-    const conditionAt = address / 4 + HEADER_WORDS
+    const weigherAt = address / 4 + HEADER_WORDS
     let conditionCount = 0
     let weigherCount = 0
-    let weigherAt = 0
+    let conditionAt = 0
     return {
       shape(conditions, weighers) {
         assert(conditions <= MAX_CONDITIONS, TOO_MANY_CONDITIONS)
         assert(weighers <= MAX_WEIGHERS, TOO_MANY_WEIGHERS)
         conditionCount = conditions
         weigherCount = weighers
-        weigherAt = conditionAt + conditions * CONDITION_WORDS
+        conditionAt = weigherAt + weighers * WEIGHER_WORDS
       },
       setCondition(at, operation, operand, amount) {
         const word = conditionAt + at * CONDITION_WORDS
@@ -176,7 +174,7 @@ export function openCore(size: CoreSize): Core {
         words[word + 2] = amount
         words[word + 6] = 4 + operand * 4
       },
-      setWeigher(at, { rounded, exact, real, floor, multiplier }, multipliers) {
+      setWeigher(at, rounded, exact, real, floor, multiplier, roundedMultipliers, exactMultipliers) {
         const word = weigherAt + at * WEIGHER_WORDS
         words[word] = floats + rounded * slots * 4
         words[word + 1] = real ? doubles + exact * slots * 8 : integers + exact * slots * 4
@@ -184,8 +182,8 @@ export function openCore(size: CoreSize): Core {
         words[word + 3] = Number(floor !== null)
         doublesOf[word / 2 + 2] = multiplier
         doublesOf[word / 2 + 3] = floor ?? 0
-        words[word + 12] = multipliers ? floats + multipliers.rounded * slots * 4 : 0
-        words[word + 13] = multipliers ? doubles + multipliers.exact * slots * 8 : 0
+        words[word + 12] = roundedMultipliers < 0 ? 0 : floats + roundedMultipliers * slots * 4
+        words[word + 13] = exactMultipliers < 0 ? 0 : doubles + exactMultipliers * slots * 8
         words[word + 14] = 4 + exact * 4
       },
       scan(count, keep) {
@@ -217,7 +215,7 @@ export function openCore(size: CoreSize): Core {
     log(number, slot) {
       let to = logAt / 4 + (number & (logged - 1)) * entryWords
       words[to++] = slot
-      for (let column = 0, from = integers / 4 + slot; column < size.integers; column++, from += slots) {
+      for (let column = 0, from = integers / 4 + slot; column < size.loggedIntegers; column++, from += slots) {
         words[to++] = words[from] as number
       }
     },

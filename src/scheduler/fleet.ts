@@ -1,11 +1,11 @@
 import type { HostRow } from '../contracts/index.ts'
 import { assert } from '../kernel/index.ts'
 import { clearBit, setBit } from './bits.ts'
-import type { CoreSize } from './core.ts'
 import { type Demand, type Fact, factsOf, type Host, isUp, quantitiesOf } from './host.ts'
-import { FIRST_SIZE, openMemory } from './memory.ts'
+import { FIRST_SIZE, type MemorySize, openMemory } from './memory.ts'
 import { createNames } from './names.ts'
-import { columnOf, createScans } from './scans.ts'
+import { createVariations, variationsOf } from './variations.ts'
+import { createScans } from './scans.ts'
 import type { Outcome, Pass, Snapshot } from './snapshot.ts'
 
 export interface Fleet extends Snapshot {
@@ -28,6 +28,7 @@ export const NOTHING: Demand = { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 
 interface Entry extends Host {
   row: HostRow
   taken: Demand
+  quantities: readonly number[]
   facts: readonly Fact[]
 }
 
@@ -37,15 +38,16 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   const slots = new Map<string, Map<number, number>>()
   const names = createNames()
   let memory = openMemory(FIRST_SIZE, entries)
-  let scans = createScans(memory, names)
+  const variations = createVariations()
+  let scans = createScans(memory, names, variations)
   let size = 0
   /** No slot below this one is free. */
   let lowestFree = 0
 
   /** Enters every host anew into a larger memory. Rare: each time twice as many hosts, facts or columns fit. */
-  function grow(more: Partial<CoreSize>): void {
-    memory = openMemory({ ...sizeOf(memory.core), ...more }, entries)
-    scans = createScans(memory, names)
+  function grow(more: Partial<MemorySize>): void {
+    memory = openMemory({ ...memory.size, ...more }, entries)
+    scans = createScans(memory, names, variations)
     for (const entry of entries) {
       if (!entry) continue
       occupy(entry.slot)
@@ -61,8 +63,10 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     memory.core.use(memory.slots)
   }
 
-  function writeQuantities({ slot, row, taken }: Entry): void {
-    const values = quantitiesOf(row, taken)
+  function writeQuantities(entry: Entry): void {
+    const { slot } = entry
+    const values = quantitiesOf(entry.row, entry.taken)
+    entry.quantities = values
     for (let index = 0; index < values.length; index++) {
       ;(memory.quantities[index] as Int32Array)[slot] = values[index] as number
     }
@@ -72,7 +76,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   function writeFacts(entry: Entry, facts: readonly Fact[]): void {
     const had = entry.facts
     entry.facts = facts
-    if (!memory.facts.change(entry.slot, had, facts)) grow({ bitmaps: memory.core.bitmaps * 2 })
+    if (!memory.facts.change(entry.slot, had, facts)) grow({ bitmaps: memory.size.bitmaps * 2 })
   }
 
   function put(cellId: string, row: HostRow, now: number): void {
@@ -83,6 +87,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
       names.add(known.slot, row)
     }
     memory.log.add(entry.slot)
+    variations.change(known ? variationsOf(known.row) : [], variationsOf(row))
     entry.row = row
     writeQuantities(entry)
     writeFacts(entry, factsOf(row, now, options.service_down_time))
@@ -91,8 +96,8 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   function admit(cellId: string, row: HostRow): Entry {
     while (entries[lowestFree]) lowestFree++
     const slot = lowestFree
-    if (slot === memory.core.hosts) grow({ hosts: memory.core.hosts * 2 })
-    const entry: Entry = { slot, cell_id: cellId, row, taken: NOTHING, facts: [] }
+    if (slot === memory.size.hosts) grow({ hosts: memory.size.hosts * 2 })
+    const entry: Entry = { slot, cell_id: cellId, row, taken: NOTHING, quantities: [], facts: [] }
     entries[slot] = entry
     size++
     const ofCell = slots.get(cellId) ?? new Map<number, number>()
@@ -108,6 +113,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     if (!ofCell || !entry) return
     const { slot } = entry
     memory.log.add(slot)
+    variations.change(variationsOf(entry.row), [])
     writeFacts(entry, [])
     clearBit(memory.present, slot)
     names.remove(slot, entry.row)
@@ -137,12 +143,11 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   }
 
   function scan(pass: Pass): Outcome {
-    let outcome = scans.scan(pass)
-    while (!outcome) {
-      grow({ floats: memory.core.floats * 2 })
-      outcome = scans.scan(pass)
+    for (;;) {
+      const outcome = scans.scan(pass)
+      if (typeof outcome !== 'string') return outcome
+      grow({ [outcome]: Math.max(memory.size[outcome] * 2, 4) })
     }
-    return outcome
   }
 
   return {
@@ -166,16 +171,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     slotOf,
     hosts: () => entries.filter((entry) => entry !== undefined),
     host: entryAt,
-    quantity: (slot, quantity) => (memory.quantities[columnOf(quantity)] as Int32Array)[slot] as number,
     sweep,
     scan,
   }
 }
-
-const sizeOf = ({ hosts, integers, floats, doubles, bitmaps }: CoreSize): CoreSize => ({
-  hosts,
-  integers,
-  floats,
-  doubles,
-  bitmaps,
-})

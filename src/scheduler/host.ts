@@ -30,6 +30,8 @@ export interface Host {
   readonly row: HostRow
   /** What was decided for it since its row was read. */
   readonly taken: Demand
+  /** In the order of `QUANTITIES`, less what is taken. */
+  readonly quantities: readonly number[]
 }
 
 /** What filters compare and weighers weigh: one number per host. */
@@ -45,6 +47,11 @@ export const QUANTITIES = [
   'hypervisor_version',
 ] as const
 export type Quantity = (typeof QUANTITIES)[number]
+
+/** The place of each in `QUANTITIES`. */
+export const QUANTITY_COLUMNS = Object.fromEntries(QUANTITIES.map((name, index) => [name, index])) as Readonly<
+  Record<Quantity, number>
+>
 
 /**
  * Quantities are kept within these bounds, so that the difference of two of them still fits an i32. 2^30 MB is a

@@ -6,12 +6,12 @@ import { enabledFilters } from './filters/index.ts'
 import { createFleet } from './fleet.ts'
 import { plan } from './plan.ts'
 import type { Snapshot } from './snapshot.ts'
-import { weighings } from './weighers/index.ts'
+import { chooseWeighers } from './weighers/index.ts'
 
 const ALL = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
 const policy = policyOf({
   filters: enabledFilters(ALL),
-  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+  weighers: chooseWeighers({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
 })
 
 const ids = (snapshot: Snapshot, request: PlanRequest, changes: Partial<typeof policy> = {}) =>

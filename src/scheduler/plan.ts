@@ -4,13 +4,13 @@ import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
 import { type Asked, createRequestClasses, type Questions, type RequestClasses } from './request-class.ts'
 import { MAX_RANKED, normalised, type Outcome, type Range, type Snapshot } from './snapshot.ts'
-import type { Weighing } from './weighers/weigher.ts'
+import { type ChosenWeigher, measured, multiplierFor, type Weighing, weighingsOf } from './weighers/weigher.ts'
 
 /** How an operator wants decisions made. */
 export interface Policy {
   readonly filters: readonly Filter[]
   readonly options: FilterOptions
-  readonly weighings: readonly Weighing[]
+  readonly weighers: readonly ChosenWeigher[]
   /** The winner is drawn from so many of the best, so that concurrent schedulers meet less often. */
   readonly host_subset_size: number
   /** The best of equal weight are shuffled (the first MAX_RANKED of them). */
@@ -22,13 +22,15 @@ export interface Plan {
   /** Hosts that were looked at. */
   readonly hosts: number
   readonly candidates: readonly PlannedHost[]
+  /** The weighers that had a say, in the order of every candidate's `shares`. */
+  readonly weighings: readonly Weighing[]
   readonly rejections: readonly PlanRejection[]
 }
 
 export interface PlannedHost {
   readonly host: Host
   readonly weight: number
-  /** Each weigher's share of the weight, in the order of the policy. */
+  /** Each weigher's share of the weight. */
   readonly shares: readonly number[]
 }
 
@@ -53,6 +55,7 @@ export function plan(policy: Policy, snapshot: Snapshot, request: PlanRequest): 
   const outcome = snapshot.scan({ conditions, weighings, count: hostsToRank(policy, snapshot, request), recurs })
   return {
     hosts: snapshot.size,
+    weighings,
     candidates: choose(policy, snapshot, request, weighings, outcome),
     rejections: rejectionsOf(questions, outcome),
   }
@@ -77,7 +80,7 @@ interface Draft extends Questions {
  * requested one still has to pass them.
  */
 function questionsOf(policy: Policy, asked: Asked): Questions {
-  const draft: Draft = { filters: [], conditions: [], weighings: policy.weighings }
+  const draft: Draft = { filters: [], conditions: [], weighings: weighingsOf(policy.weighers, asked) }
   const { ignore_hosts, force_host, force_node, requested_host, requested_node } = asked
   if (ignore_hosts.length > 0) {
     add(draft, 'ignore_hosts', { kind: 'host_not_in', hosts: ignore_hosts, says: triedBefore })
@@ -135,7 +138,7 @@ function choose(
     const { slot, weight } = ranked[place] as Outcome['ranked'][number]
     const host = snapshot.host(slot)
     if (candidates[0] && candidates[0].host.cell_id !== host.cell_id) continue
-    candidates.push({ host, weight, shares: sharesOf(weighings, snapshot, slot, outcome) })
+    candidates.push({ host, weight, shares: sharesOf(weighings, host, outcome) })
   }
   return candidates
 }
@@ -156,11 +159,12 @@ function drawn(policy: Policy, ranked: Outcome['ranked'], seed: number): Outcome
   return order
 }
 
-function sharesOf(weighings: readonly Weighing[], snapshot: Snapshot, slot: number, outcome: Outcome): number[] {
+function sharesOf(weighings: readonly Weighing[], host: Host, outcome: Outcome): number[] {
   const shares: number[] = []
   for (let index = 0; index < weighings.length; index++) {
-    const { quantity, floor, multiplier } = weighings[index] as Weighing
-    shares.push(multiplier * normalised(snapshot.quantity(slot, quantity), floor, outcome.ranges[index] as Range))
+    const weighing = weighings[index] as Weighing
+    const share = normalised(measured(host, weighing.measure), weighing.floor, outcome.ranges[index] as Range)
+    shares.push(multiplierFor(host, weighing) * share)
   }
   return shares
 }

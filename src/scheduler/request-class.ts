@@ -38,17 +38,24 @@ export function createRequestClasses(ask: (asked: Asked) => Questions): RequestC
   /** By flavor, by project. */
   const known = new Map<string, Map<string, Known[]>>()
   const classes = new Map<string, RequestClass>()
+  /** Weighings that are the same for many classes are one array, so that the core need not be told them again. */
+  const weighed = new Map<string, readonly Weighing[]>()
   let size = 0
 
   function learn(asked: Asked): Known {
     if (size >= MAX_KNOWN) {
       known.clear()
       classes.clear()
+      weighed.clear()
       size = 0
     }
     const questions = ask(asked)
-    const key = keyOf(questions)
-    const of = classes.get(key) ?? { conditions: questions.conditions, weighings: questions.weighings, decisions: 0 }
+    // Functions are left out of JSON: what a condition tests, and a value is, is in its key.
+    const weighKey = JSON.stringify(questions.weighings)
+    const weighings = weighed.get(weighKey) ?? questions.weighings
+    weighed.set(weighKey, weighings)
+    const key = `${JSON.stringify(questions.conditions)} ${weighKey}`
+    const of = classes.get(key) ?? { conditions: questions.conditions, weighings, decisions: 0 }
     classes.set(key, of)
     const learned = { asked, questions, of }
     const projects = known.get(asked.flavor.id) ?? new Map<string, Known[]>()
@@ -72,12 +79,6 @@ export function createRequestClasses(ask: (asked: Asked) => Questions): RequestC
       return learn(asked)
     },
   }
-}
-
-/** Equal for questions that every host answers alike, whatever sentence they end in. */
-function keyOf({ conditions, weighings }: Questions): string {
-  // Functions are left out: what a condition tests is in its key.
-  return JSON.stringify([conditions, weighings])
 }
 
 /** Compares field by field: no key is made of a request, for that would cost more than a decision does. */

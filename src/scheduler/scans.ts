@@ -11,27 +11,30 @@ import {
   MAX_KEPT_WEIGHERS,
 } from './core.ts'
 import type { Condition, Rejected } from './filters/filter.ts'
-import { QUANTITIES, type Quantity } from './host.ts'
-import { EMPTY, MATCHED, MAX_NAMED, type Memory, NAMED } from './memory.ts'
+import { type Quantity, QUANTITY_COLUMNS } from './host.ts'
+import { EMPTY, MATCHED, MAX_NAMED, MAX_NAMED_VALUES, type Memory, NAMED } from './memory.ts'
 import { type Names, placeName } from './names.ts'
 import type { Outcome, Pass, Range } from './snapshot.ts'
-import type { Weighing } from './weighers/weigher.ts'
+import type { Variations } from './variations.ts'
+import { type Measure, multiplierFor, type Weighing } from './weighers/weigher.ts'
 
 /** Carries out passes in the core. */
 export interface Scans {
-  /** @returns null where the core has no room for a column that a weigher asks for. */
-  scan(pass: Pass): Outcome | null
+  /** @returns of what there is no room for a column that a weigher asks for, when there is none. */
+  scan(pass: Pass): Outcome | Lack
   /** Passes of which the records are kept. */
   readonly kept: number
 }
+
+type Lack = 'weighed' | 'values'
 
 /** Looking at one logged change takes as long as scanning so many hosts. */
 const HOSTS_PER_CHANGE = 16
 
 const TOO_MANY_NAMED = `at most ${MAX_NAMED} conditions name hosts`
+const TOO_MANY_NAMED_VALUES = `at most ${MAX_NAMED_VALUES} weighers name hosts`
 const NO_RANGE: Range = { low: 0, high: 0 }
-const COLUMN_OF = new Map<Quantity, number>(QUANTITIES.map((quantity, index) => [quantity, index]))
-export const columnOf = (quantity: Quantity): number => COLUMN_OF.get(quantity) as number
+const columnOf = (quantity: Quantity): number => QUANTITY_COLUMNS[quantity]
 
 /** A record that is kept for a pass that comes again. */
 interface Kept {
@@ -48,15 +51,18 @@ interface Kept {
   used: number
 }
 
-/** Slots that were marked in each scratch bitmap. */
-type Marks = (readonly number[])[]
+/** Clears what was marked for one request. */
+type Undo = () => void
+type Marks = Undo[]
 
-export function createScans(memory: Memory, names: Names): Scans {
-  const { core, log, facts, matches, weighed } = memory
+export function createScans(memory: Memory, names: Names, variations: Variations): Scans {
+  const { core, log, facts, matches, weighed, values } = memory
   const scratch = core.record(KEPT_RECORDS)
   const records = Array.from({ length: KEPT_RECORDS }, (_, index) => core.record(index))
   const kept = new Map<readonly Condition[], Kept>()
   let scans = 0
+  /** The weighings that stand in the scratch record, if they do not change from scan to scan. */
+  let written: readonly Weighing[] | null = null
 
   /** Writes a condition, one that names hosts with the help of a scratch bitmap. */
   function write(record: CoreRecord, at: number, condition: Condition, marks: Marks): void {
@@ -82,35 +88,91 @@ export function createScans(memory: Memory, names: Names): Scans {
 
   /** Sets the bits of these hosts in a scratch bitmap, and answers its index. */
   function mark(marked: readonly number[], marks: Marks): number {
-    const bits = memory.named[marks.length]
+    const nth = marks.length
+    const bits = memory.named[nth]
     assert(bits, TOO_MANY_NAMED)
     for (const slot of marked) setBit(bits, slot)
-    marks.push(marked)
-    return NAMED + marks.length - 1
+    marks.push(() => {
+      for (const slot of marked) clearBit(bits, slot)
+    })
+    return NAMED + nth
   }
 
   function unmark(marks: Marks): void {
-    for (const [at, marked] of marks.entries()) {
-      for (const slot of marked) clearBit(memory.named[at] as Uint32Array, slot)
-    }
+    for (const undo of marks) undo()
   }
 
-  /** False where a weigher's column finds no room. */
-  function writeWeighings(record: CoreRecord, weighings: readonly Weighing[]): boolean {
+  /** @returns what there is no room for; null when all is written */
+  function writeWeighings(record: CoreRecord, weighings: readonly Weighing[], marks: Marks): Lack | null {
+    let namedValues = 0
     for (let at = 0; at < weighings.length; at++) {
-      const { quantity, floor, multiplier } = weighings[at] as Weighing
-      const rounded = weighed.indexOf(quantity, floor)
-      if (rounded === undefined) return false
-      record.setWeigher(at, { rounded, exact: columnOf(quantity), real: false, floor, multiplier }, null)
+      const weighing = weighings[at] as Weighing
+      const { measure, floor, multiplier } = weighing
+      let rounded: number | undefined
+      let exact: number
+      if (measure.kind === 'quantity') {
+        rounded = weighed.indexOf(measure.quantity, floor)
+        exact = columnOf(measure.quantity)
+        if (rounded === undefined) return 'weighed'
+      } else if (measure.kind === 'value') {
+        const index = values.indexOf(measure.key, measure.of)
+        if (index === undefined) return 'values'
+        rounded = memory.firstValue + index
+        exact = index
+      } else {
+        const to = memory.namedValues[namedValues++]
+        assert(to, TOO_MANY_NAMED_VALUES)
+        rounded = to.float
+        exact = to.integer
+        marks.push(writeNamed(measure, to))
+      }
+      const real = measure.kind === 'value'
+      if (!varies(weighing)) {
+        record.setWeigher(at, rounded, exact, real, floor, multiplier, -1, -1)
+        continue
+      }
+      const own = values.indexOf(`multiplier ${weighing.option} ${multiplier}`, (host) => multiplierFor(host, weighing))
+      if (own === undefined) return 'values'
+      record.setWeigher(at, rounded, exact, real, floor, mostOf(weighing), memory.firstValue + own, own)
     }
-    return true
+    return null
+  }
+
+  const varies = ({ option }: Weighing): boolean => variations.size > 0 && variations.has(option)
+
+  /** No multiplier of a host is larger than this one. */
+  function mostOf(weighing: Weighing): number {
+    let most = Math.abs(weighing.multiplier)
+    for (const value of variations.values(weighing.option)) {
+      if (Number.isFinite(value)) most = Math.max(most, Math.abs(value))
+    }
+    return most
+  }
+
+  /** Values for hosts by name, in scratch columns. */
+  function writeNamed(measure: Measure & { kind: 'hosts' }, { exact, rounded }: Memory['namedValues'][number]): Undo {
+    const slots: number[] = []
+    for (const name of Object.keys(measure.values)) {
+      for (const slot of names.slotsOf('host', [name])) {
+        exact[slot] = measure.values[name] as number
+        rounded[slot] = exact[slot] as number
+        slots.push(slot)
+      }
+    }
+    return () => {
+      for (const slot of slots) {
+        exact[slot] = 0
+        rounded[slot] = 0
+      }
+    }
   }
 
   /** The record kept for a pass, if it is worth one: the one that was not used for longest makes room. */
   function keep({ conditions, weighings }: Pass): Kept | undefined {
     const known = kept.get(conditions)
-    if (known && known.weighings === weighings) return known
-    if (conditions.length > MAX_KEPT_CONDITIONS || weighings.length > MAX_KEPT_WEIGHERS) return undefined
+    if (known && known.weighings === weighings && (variations.size === 0 || !weighings.some(varies))) return known
+    if (conditions.length > MAX_KEPT_CONDITIONS || !weighings.every(isPlain) || weighings.some(varies)) return undefined
+    if (weighings.length > MAX_KEPT_WEIGHERS) return undefined
     const index = known ? known.index : kept.size < KEPT_RECORDS ? kept.size : evict()
     const record = records[index] as CoreRecord
     record.shape(conditions.length, weighings.length)
@@ -121,10 +183,14 @@ export function createScans(memory: Memory, names: Names): Scans {
       if (condition.kind === 'at_least' || condition.kind === 'at_most') write(record, at, condition, marks)
       else marked.push(at)
     }
-    const made: Kept = { index, record, weighings, marked, seen: null, slots: 0, used: 0 }
+    if (writeWeighings(record, weighings, marks) !== null) return undefined
+    const made: Kept = { index, record, weighings, marked, seen: null, slots: 0, used: ++scans }
     kept.set(conditions, made)
-    return writeWeighings(record, weighings) ? made : undefined
+    return made
   }
+
+  /** The log tells old quantities only. */
+  const isPlain = ({ measure }: Weighing): boolean => measure.kind === 'quantity'
 
   function evict(): number {
     let oldest: [readonly Condition[], Kept] | undefined
@@ -169,9 +235,17 @@ export function createScans(memory: Memory, names: Names): Scans {
       scratch.shape(conditions.length, weighings.length)
       const marks: Marks = []
       for (let at = 0; at < conditions.length; at++) write(scratch, at, conditions[at] as Condition, marks)
-      const left = writeWeighings(scratch, weighings) ? scratch.scan(count, false) : null
+      if (written !== weighings || variations.size > 0) {
+        const lack = writeWeighings(scratch, weighings, marks)
+        if (lack !== null) {
+          unmark(marks)
+          return lack
+        }
+        written = weighings.every(isPlain) ? weighings : null
+      }
+      const left = scratch.scan(count, false)
       if (marks.length > 0) unmark(marks)
-      return left === null ? null : outcomeOf(scratch, pass, left)
+      return outcomeOf(scratch, pass, left)
     },
   }
 }

@@ -24,7 +24,7 @@ import { MAX_RANKED, type Snapshot } from './snapshot.ts'
 import { createTaken } from './taken.ts'
 import { warmUp } from './warm-up.ts'
 import { whatIf } from './what-if.ts'
-import { type Multipliers, weighings } from './weighers/index.ts'
+import { chooseWeighers, type Multipliers } from './weighers/index.ts'
 
 /** The part of the configuration that decisions depend on. */
 export interface SchedulerConfig {
@@ -32,7 +32,7 @@ export interface SchedulerConfig {
     /** Seconds without a heartbeat after which a host counts as down. */
     readonly service_down_time: number
   }
-  readonly filter_scheduler: Multipliers &
+  readonly filter_scheduler: Partial<Multipliers> &
     FilterOptions & {
       readonly enabled_filters: readonly string[]
       readonly host_subset_size: number
@@ -94,7 +94,7 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
   let background: Promise<unknown> = Promise.resolve()
   let sweptAt = -Infinity
 
-  const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(policy, plan(policy, snapshot, request))
+  const imagine = (snapshot: Snapshot, request: PlanRequest) => resultOf(plan(policy, snapshot, request))
 
   function decide(request: PlanRequest): PlanResult {
     const began = observe ? performance.now() : 0
@@ -105,7 +105,7 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
     if (made.candidates.length === 0 && taken.clear()) made = plan(policy, fleet, request)
     const [winner] = made.candidates
     if (winner) taken.add(winner.host.slot, request.server_id, { ...demand(request.flavor), servers: 1 }, now)
-    const result = resultOf(policy, made)
+    const result = resultOf(made)
     observe?.({ placed: winner !== undefined, seconds: (performance.now() - began) / 1000 })
     return result
   }
@@ -125,7 +125,7 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
       options: config.DEFAULT,
       now,
       decide: (snapshot, request) => plan(policy, snapshot, request),
-      render: (made) => resultOf(policy, made),
+      render: resultOf,
       signal: stopping.signal,
     })
   }
@@ -186,7 +186,7 @@ export function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy
   return {
     filters: enabledFilters(options.enabled_filters),
     options,
-    weighings: weighings(options),
+    weighers: chooseWeighers(options),
     host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
     shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,
   }
@@ -202,7 +202,7 @@ function follow(replicas: readonly Replica[], message: Json, log: Logger): void 
   }
 }
 
-function resultOf(policy: Policy, made: Plan): PlanResult {
+function resultOf(made: Plan): PlanResult {
   return {
     candidates: made.candidates.map(({ host: { cell_id, row }, weight, shares }) => ({
       cell_id,
@@ -210,7 +210,7 @@ function resultOf(policy: Policy, made: Plan): PlanResult {
       host: row.host,
       node: row.node,
       weight,
-      weights: Object.fromEntries(policy.weighings.map(({ name }, index) => [name, shares[index] ?? 0])),
+      weights: Object.fromEntries(made.weighings.map(({ name }, index) => [name, shares[index] ?? 0])),
     })),
     explanation: explain(made),
   }

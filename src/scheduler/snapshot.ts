@@ -1,5 +1,5 @@
 import type { Condition, Rejected } from './filters/filter.ts'
-import type { Host, Quantity } from './host.ts'
+import type { Host } from './host.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
 /** One pass over all hosts: which pass every condition, and which of these weigh most. */
@@ -35,7 +35,6 @@ export interface Snapshot {
   /** Number of cells that have hosts. */
   readonly cells: number
   host(slot: number): Host
-  quantity(slot: number, quantity: Quantity): number
   scan(pass: Pass): Outcome
 }
 

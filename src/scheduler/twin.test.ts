@@ -6,13 +6,14 @@ import { explain } from './explanation.ts'
 import { enabledFilters } from './filters/index.ts'
 import { createFleet, type Fleet } from './fleet.ts'
 import type { HostRow } from '../contracts/index.ts'
-import { QUANTITIES } from './host.ts'
+import { QUANTITIES, type Quantity } from './host.ts'
 import { imaginaryHost, imaginaryRequest } from './imaginary.ts'
 import { plan, type Policy } from './plan.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Snapshot } from './snapshot.ts'
 import { createTwin, type Twin } from './twin.ts'
-import { weighings } from './weighers/index.ts'
+import { chooseWeighers } from './weighers/index.ts'
+import type { ChosenWeigher, Measure } from './weighers/weigher.ts'
 
 const FILTERS = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
 /** Every other one. */
@@ -41,11 +42,11 @@ const CELLS = ['cell1', 'cell2']
 
 /** Everything a decision says, with the slots: what has to agree. */
 function told(policy: Policy, snapshot: Snapshot, request: PlanRequest) {
-  const { hosts, candidates, rejections } = plan(policy, snapshot, request)
+  const { hosts, weighings, candidates, rejections } = plan(policy, snapshot, request)
   return {
     left: hosts - rejections.reduce((sum, rejection) => sum + rejection.hosts, 0),
     candidates: candidates.map(({ host, weight, shares }) => ({ slot: host.slot, id: host.row.id, weight, shares })),
-    explanation: explain({ hosts, candidates, rejections }),
+    explanation: explain({ hosts, weighings, candidates, rejections }),
   }
 }
 
@@ -54,7 +55,6 @@ const scanning = (fleet: Fleet): Snapshot => ({
   size: fleet.size,
   cells: fleet.cells,
   host: fleet.host,
-  quantity: fleet.quantity,
   scan: (pass) => fleet.scan({ ...pass, recurs: false }),
 })
 
@@ -98,7 +98,8 @@ const changesOfHost = fc.record(
     failed_builds: fc.constantFrom(0, 0, 1, 5),
     aggregates: fc.subarray<Readonly<Record<string, string>>>(
       [
-        { ssd: 'true', ram_allocation_ratio: '0.5' },
+        { ssd: 'true', ram_allocation_ratio: '0.5', any_weight_multiplier: '2.5' },
+        { any_weight_multiplier: '-1,many' },
         { ssd: 'false', cpu_allocation_ratio: '1', instance_type: 'm2' },
         { filter_tenant_id: 'imaginary,other', max_io_ops_per_host: '7' },
         { filter_tenant_id: 'other', max_instances_per_host: '4', os_distro: 'debian' },
@@ -107,6 +108,25 @@ const changesOfHost = fc.record(
     ),
   },
   { requiredKeys: [] },
+)
+
+const weigher = (measure: Measure, floor: number | null, multiplier: number): ChosenWeigher => ({
+  weigher: { name: 'AnyWeigher', weighs: () => measure, floor, option: 'any_weight_multiplier' },
+  multiplier,
+})
+
+const ofQuantity = (quantity: Quantity): Measure => ({ kind: 'quantity', quantity })
+/** Fractions, of which some round to the same f32, and what a decision changes. */
+const VALUES: readonly Measure[] = [
+  { kind: 'value', key: 'third', of: ({ row }) => row.memory_mb / 3 },
+  { kind: 'value', key: 'near', of: ({ row }) => 2 ** 28 + row.running_vms / 64 },
+  { kind: 'value', key: 'taken', of: ({ taken }) => -taken.vcpus * 0.1 },
+  { kind: 'hosts', values: { 'host-1': 2, shared: -3, nobody: 9 } },
+]
+const measureOf = fc.oneof(
+  fc.constantFrom(...QUANTITIES).map(ofQuantity),
+  fc.constantFrom(...QUANTITIES).map(ofQuantity),
+  fc.constantFrom(...VALUES),
 )
 
 const policyOf = fc.record({
@@ -119,13 +139,10 @@ const policyOf = fc.record({
     isolated_hosts: ['host-1', 'shared'],
     max_instances_per_host: 3,
   }),
-  weighings: fc.array(
-    fc.record({
-      name: fc.constant('AnyWeigher'),
-      quantity: fc.constantFrom(...QUANTITIES),
-      floor: fc.constantFrom(0, null),
-      multiplier: fc.constantFrom(1, -1, 0.1, 3.3, 1e-9, 1e9),
-    }),
+  weighers: fc.array(
+    fc
+      .tuple(measureOf, fc.constantFrom(0, null), fc.constantFrom(1, -1, 0.1, 3.3, 1e-9, 1e9))
+      .map(([measure, floor, multiplier]) => weigher(measure, floor, multiplier)),
     { maxLength: 4 },
   ),
   host_subset_size: fc.constantFrom(1, 1, 5, 256),
@@ -255,7 +272,7 @@ test('the WASM core and its twin agree in fleets of thousands, mixed and uniform
   const policy: Policy = {
     filters: enabledFilters(FILTERS),
     options: FILTER_OPTIONS,
-    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+    weighers: chooseWeighers({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,
   }
@@ -303,7 +320,7 @@ test('hosts that differ by less than an f32 can tell are ranked by their exact w
       const policy: Policy = {
         filters: [],
         options: FILTER_OPTIONS,
-        weighings: weighings({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu, disk_weight_multiplier: 0 }),
+        weighers: chooseWeighers({ ram_weight_multiplier: ram, cpu_weight_multiplier: cpu, disk_weight_multiplier: 0 }),
         host_subset_size: 1,
         shuffle_best_same_weighed_hosts: false,
       }
@@ -319,18 +336,18 @@ const CHURNED: readonly Policy[] = [
   {
     filters: enabledFilters(FILTERS),
     options: FILTER_OPTIONS,
-    weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+    weighers: chooseWeighers({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,
   },
   {
     filters: enabledFilters([...FILTERS, 'IoOpsFilter', 'NumInstancesFilter', 'ComputeCapabilitiesFilter', 'IsolatedHostsFilter']),
     options: { ...FILTER_OPTIONS, isolated_hosts: ['host-1', 'host-7'], max_io_ops_per_host: 3 },
-    weighings: [
-      { name: 'a', quantity: 'free_ram_mb', floor: 0, multiplier: -1 },
-      { name: 'b', quantity: 'num_instances', floor: null, multiplier: -0.3 },
-      { name: 'c', quantity: 'failed_builds', floor: null, multiplier: -1e6 },
-      { name: 'd', quantity: 'free_disk_gb', floor: null, multiplier: 2 },
+    weighers: [
+      weigher(ofQuantity('free_ram_mb'), 0, -1),
+      weigher(ofQuantity('num_instances'), null, -0.3),
+      weigher(ofQuantity('failed_builds'), null, -1e6),
+      weigher(ofQuantity('free_disk_gb'), null, 2),
     ],
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,

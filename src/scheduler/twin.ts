@@ -2,7 +2,7 @@ import type { HostRow } from '../contracts/index.ts'
 import type { Condition, Rejected } from './filters/filter.ts'
 import { type Demand, type Fact, factsOf, type Host, QUANTITIES, type Quantity, quantitiesOf } from './host.ts'
 import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
-import type { Weighing } from './weighers/weigher.ts'
+import { type Measure, measured, multiplierFor, type Weighing } from './weighers/weigher.ts'
 
 /** What the fleet can do, done the plain way. */
 export interface Twin extends Snapshot {
@@ -15,6 +15,7 @@ export interface Twin extends Snapshot {
 interface TwinHost extends Host {
   row: HostRow
   taken: Demand
+  quantities: readonly number[]
 }
 
 /** Arrays with a place for each slot; they double when slots run out. */
@@ -27,11 +28,15 @@ interface Columns {
   readonly room: number
 }
 
+type Values = Int32Array | Float64Array
+
 /** A weigher with the range that it found. */
 interface Scale {
-  readonly values: Int32Array
+  readonly values: Int32Array | Float64Array
   readonly floor: number
   readonly multiplier: number
+  /** Where aggregates say it: of each host. */
+  readonly multipliers: Float64Array | null
   readonly low: number
   readonly range: number
 }
@@ -45,14 +50,18 @@ export function createTwin(options: { service_down_time: number }): Twin {
   const hosts: (TwinHost | null)[] = []
   const known = new Map<string, TwinHost>()
   let columns = openColumns(64)
+  /** Hosts in aggregates. */
+  let aggregated = 0
   /** Hosts in each cell. */
   const cells = new Map<string, number>()
 
   const column = (quantity: Quantity): Int32Array => columns.quantities.get(quantity) as Int32Array
   const keyOf = (cellId: string, hostId: number): string => `${cellId} ${hostId}`
 
-  function writeQuantities({ slot, row, taken }: TwinHost): void {
-    const values = quantitiesOf(row, taken)
+  function writeQuantities(host: TwinHost): void {
+    const { slot } = host
+    const values = quantitiesOf(host.row, host.taken)
+    host.quantities = values
     for (const [index, quantity] of QUANTITIES.entries()) column(quantity)[slot] = values[index] as number
   }
 
@@ -71,11 +80,12 @@ export function createTwin(options: { service_down_time: number }): Twin {
       const free = known.size < hosts.length ? hosts.indexOf(null) : -1
       const slot = free === -1 ? hosts.length : free
       if (slot === columns.room) columns = grown(columns)
-      host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 } }
+      host = { slot, cell_id: cellId, row, taken: { vcpus: 0, memory_mb: 0, disk_gb: 0, servers: 0 }, quantities: [] }
       hosts[slot] = host
       known.set(keyOf(cellId, row.id), host)
       cells.set(cellId, (cells.get(cellId) ?? 0) + 1)
     }
+    aggregated += Number(row.aggregates.length > 0) - Number(host.quantities.length > 0 && host.row.aggregates.length > 0)
     host.row = row
     writeQuantities(host)
     writeFacts(host, now)
@@ -86,6 +96,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
     if (!host) return
     known.delete(keyOf(cellId, hostId))
     hosts[host.slot] = null
+    aggregated -= Number(host.row.aggregates.length > 0)
     cells.set(cellId, (cells.get(cellId) ?? 0) - 1)
   }
 
@@ -126,13 +137,27 @@ export function createTwin(options: { service_down_time: number }): Twin {
       survivors = kept.left
       rejected.push(kept.rejected)
     }
-    const ranges = weighings.map((weighing) => rangeOf(weighing, left, survivors))
-    return { left: survivors, rejected, ranges, ranked: rank(left, survivors, weighings, ranges, count) }
+    const values = weighings.map(({ measure }) => valuesOf(measure, left, survivors))
+    const ranges = weighings.map(({ floor }, index) => rangeOf(values[index] as Values, floor, left, survivors))
+    return { left: survivors, rejected, ranges, ranked: rank(left, survivors, weighings, values, ranges, count) }
   }
 
-  function rangeOf({ quantity, floor }: Weighing, left: Int32Array, survivors: number): Range {
+  function valuesOf(measure: Measure, left: Int32Array, survivors: number): Values {
+    if (measure.kind === 'quantity') return column(measure.quantity)
+    return each(left, survivors, (host) => measured(host, measure))
+  }
+
+  function each(left: Int32Array, survivors: number, of: (host: Host) => number): Float64Array {
+    const values = new Float64Array(columns.room)
+    for (let at = 0; at < survivors; at++) {
+      const slot = left[at] as number
+      values[slot] = of(hosts[slot] as Host)
+    }
+    return values
+  }
+
+  function rangeOf(values: Values, floor: number | null, left: Int32Array, survivors: number): Range {
     if (survivors <= 1) return { low: 0, high: 0 }
-    const values = column(quantity)
     let low = floor ?? Infinity
     let high = floor ?? -Infinity
     for (let at = 0; at < survivors; at++) {
@@ -147,13 +172,18 @@ export function createTwin(options: { service_down_time: number }): Twin {
     left: Int32Array,
     survivors: number,
     weighings: readonly Weighing[],
+    values: readonly Values[],
     ranges: readonly Range[],
     count: number,
   ): Outcome['ranked'] {
-    const scales = weighings.flatMap(({ quantity, floor, multiplier }, index): Scale[] => {
+    const varied = aggregated > 0
+    const scales = weighings.flatMap((weighing, index): Scale[] => {
+      const { floor, multiplier } = weighing
       const { low, high } = ranges[index] as Range
       if (high <= low) return []
-      return [{ values: column(quantity), floor: floor ?? -Infinity, multiplier, low, range: high - low }]
+      const multipliers = varied ? each(left, survivors, (host) => multiplierFor(host, weighing)) : null
+      const of = values[index] as Values
+      return [{ values: of, floor: floor ?? -Infinity, multiplier, multipliers, low, range: high - low }]
     })
     const ranked: { slot: number; weight: number }[] = []
     let least = -Infinity
@@ -187,7 +217,6 @@ export function createTwin(options: { service_down_time: number }): Twin {
       for (const host of hosts) if (host) writeFacts(host, now)
     },
     host: (slot) => hosts[slot] as TwinHost,
-    quantity: (slot, quantity) => column(quantity)[slot] as number,
     scan,
   }
 }
@@ -248,9 +277,9 @@ function keepAtMost(values: Int32Array, amount: number, left: Int32Array, count:
 function weigh(scales: readonly Scale[], slot: number): number {
   let weight = 0
   for (let index = 0; index < scales.length; index++) {
-    const { values, floor, multiplier, low, range } = scales[index] as Scale
+    const { values, floor, multiplier, multipliers, low, range } = scales[index] as Scale
     const value = values[slot] as number
-    weight += multiplier * (((value < floor ? floor : value) - low) / range)
+    weight += (multipliers ? (multipliers[slot] as number) : multiplier) * (((value < floor ? floor : value) - low) / range)
   }
   return weight
 }

@@ -1,6 +1,6 @@
 import { assert } from '../kernel/index.ts'
 import type { Core } from './core.ts'
-import { QUANTITIES, type Quantity } from './host.ts'
+import { type Quantity, QUANTITY_COLUMNS } from './host.ts'
 
 /** The columns of f32 that weighers read: a quantity, not below a floor. One is made when a weigher first asks for it. */
 export interface WeighedColumns {
@@ -17,17 +17,17 @@ interface Column {
   readonly values: Float32Array
 }
 
-export function createWeighedColumns(core: Core): WeighedColumns {
+export function createWeighedColumns(core: Core, room: number): WeighedColumns {
   const columns: Column[] = []
 
   return {
     indexOf(quantity, floor) {
-      const of = QUANTITIES.indexOf(quantity)
+      const of = QUANTITY_COLUMNS[quantity]
       for (let at = 0; at < columns.length; at++) {
         const column = columns[at] as Column
         if (column.of === of && column.floor === floor) return column.index
       }
-      if (columns.length === core.floats) return undefined
+      if (columns.length === room) return undefined
       const column = { of, floor, index: columns.length, values: core.floatColumn(columns.length) }
       columns.push(column)
       const exact = core.integerColumn(of)

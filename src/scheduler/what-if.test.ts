@@ -5,12 +5,12 @@ import { enabledFilters } from './filters/index.ts'
 import { plan } from './plan.ts'
 import type { Fleet } from './fleet.ts'
 import type { Plan } from './plan.ts'
-import { weighings } from './weighers/index.ts'
+import { chooseWeighers } from './weighers/index.ts'
 import { whatIf } from './what-if.ts'
 
 const policy = policyOf({
   filters: enabledFilters(['ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']),
-  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 0, disk_weight_multiplier: 0 } as never),
+  weighers: chooseWeighers({ ram_weight_multiplier: 1, cpu_weight_multiplier: 0, disk_weight_multiplier: 0 } as never),
 })
 
 const render = (made: Plan) => ({

@@ -13,11 +13,11 @@ import { plan, type Policy } from '../../src/scheduler/plan.ts'
 import { seededRandom } from '../../src/scheduler/random.ts'
 import type { Snapshot } from '../../src/scheduler/snapshot.ts'
 import { createTwin } from '../../src/scheduler/twin.ts'
-import { weighings } from '../../src/scheduler/weighers/index.ts'
+import { chooseWeighers } from '../../src/scheduler/weighers/index.ts'
 
 const POLICY: Policy = {
   filters: enabledFilters(['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']),
-  weighings: weighings({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
+  weighers: chooseWeighers({ ram_weight_multiplier: 1, cpu_weight_multiplier: 1, disk_weight_multiplier: 1 }),
   options: FILTER_OPTIONS,
   host_subset_size: 1,
   shuffle_best_same_weighed_hosts: false,

@@ -60,7 +60,7 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
   return {
     filters: [],
     options: FILTER_OPTIONS,
-    weighings: [],
+    weighers: [],
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,
     ...changes,

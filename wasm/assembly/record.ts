@@ -6,7 +6,7 @@ import { CONDITION_BYTES, room, WEIGHER_BYTES } from './layout'
  *
  *     header   0 i32 hosts left   4 i32 1: `peaks` are up to date   8 f64 error that the scores of `peaks` have beside
  *              their relative one  16 i32 blocks that were looked at for nothing since `peaks` were computed
- *     conditions, weighers        see layout.ts
+ *     weighers, conditions        see layout.ts
  *     survivors                   u64 per block: the hosts that pass every condition
  *     peaks                       f32 per block: the highest score of a survivor; -Infinity for none
  *     highs, lows                 f32 per block and weigher: the range of the survivors' values
@@ -29,11 +29,11 @@ export let failed: usize = 0
 export function open(at: usize, conditionCount: i32, weigherCount: i32): void {
   const perBlock = <usize>room << 2
   record = at
-  conditions = at + HEADER_BYTES
-  conditionsEnd = conditions + conditionCount * CONDITION_BYTES
-  weighers = conditionsEnd
+  weighers = at + HEADER_BYTES
   weighersEnd = weighers + weigherCount * WEIGHER_BYTES
-  survivors = weighersEnd
+  conditions = weighersEnd
+  conditionsEnd = conditions + conditionCount * CONDITION_BYTES
+  survivors = conditionsEnd
   peaks = survivors + perBlock * 2
   highs = peaks + perBlock
   lows = highs + perBlock * weigherCount

@@ -248,6 +248,15 @@ export const options = {
     ram_weight_multiplier: multiplier('ram_weight_multiplier', 1),
     cpu_weight_multiplier: multiplier('cpu_weight_multiplier', 1),
     disk_weight_multiplier: multiplier('disk_weight_multiplier', 1),
+    io_ops_weight_multiplier: multiplier('io_ops_weight_multiplier', -1),
+    num_instances_weight_multiplier: multiplier('num_instances_weight_multiplier', 0),
+    hypervisor_version_weight_multiplier: multiplier('hypervisor_version_weight_multiplier', 1),
+    build_failure_weight_multiplier: decimal({
+      default: 1_000_000,
+      help: 'Weight against hosts on which builds failed since the last one that did not.',
+    }),
+    soft_affinity_weight_multiplier: multiplier('soft_affinity_weight_multiplier', 1),
+    soft_anti_affinity_weight_multiplier: multiplier('soft_anti_affinity_weight_multiplier', 1),
   },
   conductor: {
     workers: integer({ default: 64, min: 1, help: 'Tasks of one database that a conductor works on at once.' }),

@@ -2,14 +2,14 @@ import { expect, test } from 'bun:test'
 import { fleetOf, policyOf, requestFor } from '../../../test/support/fleet.ts'
 import type { HostRow } from '../../contracts/index.ts'
 import { plan } from '../plan.ts'
-import { type Multipliers, weighings } from './index.ts'
+import { chooseWeighers, type Multipliers } from './index.ts'
 
-const NONE: Multipliers = { ram_weight_multiplier: 0, cpu_weight_multiplier: 0, disk_weight_multiplier: 0 }
+const NONE: Partial<Multipliers> = { ram_weight_multiplier: 0, cpu_weight_multiplier: 0, disk_weight_multiplier: 0 }
 
 /** Ids and weights in the order of the plan. */
 function weighed(multipliers: Partial<Multipliers>, ...hosts: Partial<HostRow>[]) {
   const policy = policyOf({
-    weighings: weighings({ ...NONE, ...multipliers }),
+    weighers: chooseWeighers({ ...NONE, ...multipliers }),
   })
   const { candidates } = plan(policy, fleetOf(...hosts), requestFor({}, { count: 64 }))
   return candidates.map(({ host, weight }) => [host.row.id, weight])
@@ -90,7 +90,7 @@ test('a single host is not weighed, and hosts that have nothing weigh nothing', 
 })
 
 test.each([Number.NaN, Infinity, 1e10])('a multiplier of %p is refused by the name of its option', (multiplier) => {
-  expect(() => weighings({ ...NONE, ram_weight_multiplier: multiplier })).toThrow(
+  expect(() => chooseWeighers({ ...NONE, ram_weight_multiplier: multiplier })).toThrow(
     '[filter_scheduler] ram_weight_multiplier',
   )
 })
