@@ -12,7 +12,7 @@ export interface ChangeLog {
   /** The host that change `number` was of. */
   slot(number: number): number
   /** A host is about to change; the log keeps the quantities it had. */
-  add(slot: number): void
+  add(slot: number, quantities: readonly number[]): void
 }
 
 export function createChangeLog(core: Core): ChangeLog {
@@ -25,6 +25,6 @@ export function createChangeLog(core: Core): ChangeLog {
       return Math.max(0, count - core.logged)
     },
     slot: (number) => core.loggedSlot(number),
-    add: (slot) => core.log(count++, slot),
+    add: (slot, quantities) => core.log(count++, slot, quantities),
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { assert } from '../kernel/index.ts'
+import { QUANTITY_MAX, QUANTITY_MIN } from './host.ts'
 import { MAX_RANKED } from './snapshot.ts'
 
 /** What `wasm/assembly/core.ts` exports; `layout.ts` and `record.ts` there say what is written and read here. */
@@ -32,7 +33,7 @@ const TOO_MANY_RANKED = `a scan ranks 1 to ${MAX_RANKED} hosts`
 
 const HEADER_WORDS = 8
 const CONDITION_WORDS = 8
-const WEIGHER_WORDS = 24
+const WEIGHER_WORDS = 28
 const RANK_WORDS = 4
 const PAGE_BYTES = 65_536
 
@@ -63,7 +64,7 @@ export interface Core extends CoreSize {
   /** No slot from here on has a host. */
   use(slots: number): void
   /** Writes change `number` of the log: the host in `slot`, with its quantities as they are until now. */
-  log(number: number, slot: number): void
+  log(number: number, slot: number, quantities: readonly number[]): void
   /** The slot of change `number`. */
   loggedSlot(number: number): number
   /** One of the kept records, or KEPT_RECORDS for the one that is not kept. */
@@ -171,7 +172,7 @@ export function openCore(size: CoreSize): Core {
         const word = conditionAt + at * CONDITION_WORDS
         words[word] = operation
         words[word + 1] = operation >= AT_LEAST ? integers + operand * slots * 4 : bitmaps + (operand * slots) / 8
-        words[word + 2] = amount
+        words[word + 2] = Math.min(Math.max(amount, QUANTITY_MIN - 1), QUANTITY_MAX + 1)
         words[word + 6] = 4 + operand * 4
       },
       setWeigher(at, rounded, exact, real, floor, multiplier, roundedMultipliers, exactMultipliers) {
@@ -212,12 +213,10 @@ export function openCore(size: CoreSize): Core {
     doubleColumn: (index) => new Float64Array(memory.buffer, doubles + index * slots * 8, slots),
     bitmap: (index) => new Uint32Array(memory.buffer, bitmaps + (index * slots) / 8, slots / 32),
     use: (used) => core.use(Math.ceil(used / 64)),
-    log(number, slot) {
+    log(number, slot, quantities) {
       let to = logAt / 4 + (number & (logged - 1)) * entryWords
       words[to++] = slot
-      for (let column = 0, from = integers / 4 + slot; column < size.loggedIntegers; column++, from += slots) {
-        words[to++] = words[from] as number
-      }
+      for (let at = 0; at < quantities.length; at++) words[to++] = quantities[at] as number
     },
     loggedSlot: (number) => words[logAt / 4 + (number & (logged - 1)) * entryWords] as number,
     record,

@@ -86,7 +86,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
       names.remove(known.slot, known.row)
       names.add(known.slot, row)
     }
-    memory.log.add(entry.slot)
+    memory.log.add(entry.slot, entry.quantities)
     variations.change(known ? variationsOf(known.row) : [], variationsOf(row))
     entry.row = row
     writeQuantities(entry)
@@ -112,7 +112,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     const entry = entries[ofCell?.get(hostId) ?? -1]
     if (!ofCell || !entry) return
     const { slot } = entry
-    memory.log.add(slot)
+    memory.log.add(slot, entry.quantities)
     variations.change(variationsOf(entry.row), [])
     writeFacts(entry, [])
     clearBit(memory.present, slot)
@@ -137,7 +137,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
   function sweep(now: number): void {
     for (const entry of entries) {
       if (!entry || isUp(entry.row, now, options.service_down_time) === entry.facts.includes('up')) continue
-      memory.log.add(entry.slot)
+      memory.log.add(entry.slot, entry.quantities)
       writeFacts(entry, factsOf(entry.row, now, options.service_down_time))
     }
   }
@@ -164,7 +164,7 @@ export function createFleet(options: { service_down_time: number }): Fleet {
     remove,
     take(slot, taken) {
       const entry = entryAt(slot)
-      memory.log.add(slot)
+      memory.log.add(slot, entry.quantities)
       entry.taken = taken
       writeQuantities(entry)
     },

@@ -39,13 +39,14 @@ function keepMarked(at: usize, bitmap: usize, flip: u64, fails: usize): void {
 
 /** Keeps the hosts that have at least `amount` in the column. */
 function keepAtLeast(at: usize, column: usize, amount: i32, fails: usize): void {
-  const wanted = i32x4.splat(amount)
+  // There is an instruction for more and for less, and none for as much.
+  const less = i32x4.splat(amount - 1)
   let rejected: i32 = 0
   let nearest: i32 = 0
   let values = column
   for (let offset: usize = 0, end = <usize>blocks << 3; offset < end; offset += 8, values += 256) {
     const alive = load<u64>(survivors + offset)
-    const out = alive == 0 ? 0 : alive & ~atLeast(values, wanted)
+    const out = alive == 0 ? 0 : alive & ~above(values, less)
     store<u64>(fails + offset, out)
     if (out == 0) continue
     const fallen = <i32>popcnt(out)
@@ -53,7 +54,7 @@ function keepAtLeast(at: usize, column: usize, amount: i32, fails: usize): void 
     store<u64>(survivors + offset, alive & ~out)
     // Of what does not pass, no value is nearer than the amount less one.
     if (nearest >= amount - 1) continue
-    let nearer = fallen <= FEW ? out : out & atLeast(values, i32x4.splat(nearest + 1))
+    let nearer = fallen <= FEW ? out : out & above(values, i32x4.splat(nearest))
     for (; nearer != 0; nearer &= nearer - 1) nearest = max(nearest, valueAt(values, nearer))
   }
   store<i32>(at, rejected, 12)
@@ -63,20 +64,20 @@ function keepAtLeast(at: usize, column: usize, amount: i32, fails: usize): void 
 
 /** Keeps the hosts that have at most `amount` in the column. */
 function keepAtMost(at: usize, column: usize, amount: i32, fails: usize): void {
-  const limit = i32x4.splat(amount)
+  const more = i32x4.splat(amount + 1)
   let rejected: i32 = 0
   let nearest: i32 = i32.MAX_VALUE
   let values = column
   for (let offset: usize = 0, end = <usize>blocks << 3; offset < end; offset += 8, values += 256) {
     const alive = load<u64>(survivors + offset)
-    const out = alive == 0 ? 0 : alive & ~atMost(values, limit)
+    const out = alive == 0 ? 0 : alive & ~below(values, more)
     store<u64>(fails + offset, out)
     if (out == 0) continue
     const fallen = <i32>popcnt(out)
     rejected += fallen
     store<u64>(survivors + offset, alive & ~out)
     if (nearest <= amount + 1) continue
-    let nearer = fallen <= FEW ? out : out & atMost(values, i32x4.splat(nearest - 1))
+    let nearer = fallen <= FEW ? out : out & below(values, i32x4.splat(nearest))
     for (; nearer != 0; nearer &= nearer - 1) nearest = min(nearest, valueAt(values, nearer))
   }
   store<i32>(at, rejected, 12)
@@ -93,12 +94,10 @@ export function findNearest(at: usize, fails: usize): void {
   for (let offset: usize = 0, end = <usize>blocks << 3; offset < end; offset += 8, values += 256) {
     const out = load<u64>(fails + offset)
     if (out == 0) continue
-    const more = i32(holders >= ENOUGH_HOLDERS)
-    let near = least
-      ? nearest > 0 || more
-        ? out & atLeast(values, i32x4.splat(nearest + more))
-        : out
-      : out & atMost(values, i32x4.splat(nearest - more))
+    const nearer = holders >= ENOUGH_HOLDERS
+    let near = out
+    if (least && (nearest > 0 || nearer)) near &= above(values, i32x4.splat(nearer ? nearest : nearest - 1))
+    if (!least && (nearest < i32.MAX_VALUE || nearer)) near &= below(values, i32x4.splat(nearer ? nearest : nearest + 1))
     for (; near != 0; near &= near - 1) {
       const value = valueAt(values, near)
       const clamped = least ? max(value, 0) : value
@@ -122,48 +121,48 @@ function valueAt(values: usize, bits: u64): i32 {
   return load<i32>(values + (<usize>ctz(bits) << 2))
 }
 
-/** Bits of the 64 values that are `wanted` or more. */
+/** Bits of the 64 values that are more than `less`. */
 // @ts-ignore: decorator
 @inline
-function atLeast(values: usize, wanted: v128): u64 {
+function above(values: usize, less: v128): u64 {
   return (
-    sixteenAtLeast(values, wanted) |
-    (sixteenAtLeast(values + 64, wanted) << 16) |
-    (sixteenAtLeast(values + 128, wanted) << 32) |
-    (sixteenAtLeast(values + 192, wanted) << 48)
+    sixteenAbove(values, less) |
+    (sixteenAbove(values + 64, less) << 16) |
+    (sixteenAbove(values + 128, less) << 32) |
+    (sixteenAbove(values + 192, less) << 48)
   )
 }
 
-/** Bits of the 64 values that are no more than `limit`. */
+/** Bits of the 64 values that are less than `more`. */
 // @ts-ignore: decorator
 @inline
-function atMost(values: usize, limit: v128): u64 {
+function below(values: usize, more: v128): u64 {
   return (
-    sixteenAtMost(values, limit) |
-    (sixteenAtMost(values + 64, limit) << 16) |
-    (sixteenAtMost(values + 128, limit) << 32) |
-    (sixteenAtMost(values + 192, limit) << 48)
+    sixteenBelow(values, more) |
+    (sixteenBelow(values + 64, more) << 16) |
+    (sixteenBelow(values + 128, more) << 32) |
+    (sixteenBelow(values + 192, more) << 48)
   )
 }
 
 // @ts-ignore: decorator
 @inline
-function sixteenAtMost(values: usize, limit: v128): u64 {
+function sixteenBelow(values: usize, more: v128): u64 {
   return bitsOf(
-    i32x4.le_s(v128.load(values), limit),
-    i32x4.le_s(v128.load(values, 16), limit),
-    i32x4.le_s(v128.load(values, 32), limit),
-    i32x4.le_s(v128.load(values, 48), limit),
+    i32x4.lt_s(v128.load(values), more),
+    i32x4.lt_s(v128.load(values, 16), more),
+    i32x4.lt_s(v128.load(values, 32), more),
+    i32x4.lt_s(v128.load(values, 48), more),
   )
 }
 
 // @ts-ignore: decorator
 @inline
-function sixteenAtLeast(values: usize, wanted: v128): u64 {
+function sixteenAbove(values: usize, less: v128): u64 {
   return bitsOf(
-    i32x4.ge_s(v128.load(values), wanted),
-    i32x4.ge_s(v128.load(values, 16), wanted),
-    i32x4.ge_s(v128.load(values, 32), wanted),
-    i32x4.ge_s(v128.load(values, 48), wanted),
+    i32x4.gt_s(v128.load(values), less),
+    i32x4.gt_s(v128.load(values, 16), less),
+    i32x4.gt_s(v128.load(values, 32), less),
+    i32x4.gt_s(v128.load(values, 48), less),
   )
 }

@@ -19,7 +19,7 @@ export const AT_LEAST: i32 = 2
 export const AT_MOST: i32 = 3
 
 /**
- * A weigher, 96 bytes. Its values stand twice in memory: as they are, and rounded to f32 (and not below the floor) for
+ * A weigher, 112 bytes. Its values stand twice in memory: as they are, and rounded to f32 (and not below the floor) for
  * the vector instructions.
  *
  *      0 u32 f32 column                 4 u32 column of exact values     8 i32 exact values are 0: i32, 1: f64
@@ -28,9 +28,10 @@ export const AT_MOST: i32 = 3
  *     48 u32 f32 column of multipliers, 0 for none                      52 u32 the same in f64
  *     56 i32 byte of its value in an entry of the log                   60 i32 its range is to be found anew
  *     64 f32 highest of any block      68 f32 lowest of any block
- *     72 f64 coefficient, 80 f64 low, of the scores in `peaks`
+ *     72 f64 coefficient, 80 f64 low, of the scores in `peaks`; 88 and 92 the same in f32
+ *     96 f32 floor, -Infinity for none
  */
-export const WEIGHER_BYTES: i32 = 96
+export const WEIGHER_BYTES: i32 = 112
 export const REAL: i32 = 1
 
 /** A ranked host, 16 bytes: i32 slot, i32 unused, f64 weight. */

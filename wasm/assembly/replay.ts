@@ -18,7 +18,7 @@ import {
 } from './layout'
 import { measureAgain } from './measure'
 import { conditions, conditionsEnd, failed, highs, lows, peaks, record, survivors, survivorsOf, weighers, weighersEnd } from './record'
-import { past, pastEnd, peakOf, recall, scoreLogged, scoreNow } from './score'
+import { past, pastEnd, peakOf, recall } from './score'
 
 /** What of a block is stale: a bit for each weigher whose range it is; this one for the peak. */
 const PEAK: i32 = 1 << 31
@@ -40,7 +40,7 @@ export function replay(from: i32, to: i32): void {
   replays++
   staleCount = 0
   scored = load<i32>(record, 4) != 0
-  if (scored) recall()
+  recall()
   for (let number = from; number != to; number++) {
     const entry = log + <usize>(number & logMask) * entryBytes
     const slot = load<i32>(entry)
@@ -61,30 +61,27 @@ function follow(entry: usize, slot: i32): void {
   const block = slot >> 6
   const word = <usize>block << 3
   const bit = <u64>1 << <u64>(slot & 63)
-  const survived = (load<u64>(survivors + word) & bit) != 0
-  if (survived) leave(entry, block)
-  else leaveFailed(entry, word, bit)
-
-  if ((load<u64>(present + word) & bit) == 0) {
-    store<u64>(survivors + word, load<u64>(survivors + word) & ~bit)
-    if (survived) store<i32>(record, load<i32>(record) - 1)
-    return
+  const here = (load<u64>(present + word) & bit) != 0
+  const at = here ? firstFailed(slot, word, bit) : 0
+  const survives = here && at == 0
+  const alive = load<u64>(survivors + word)
+  if ((alive & bit) != 0) {
+    if (survives) return stay(entry, slot, block)
+    leave(entry, block)
+    store<u64>(survivors + word, alive & ~bit)
+    store<i32>(record, load<i32>(record) - 1)
+  } else {
+    leaveFailed(entry, word, bit)
+    if (survives) {
+      store<u64>(survivors + word, alive | bit)
+      store<i32>(record, load<i32>(record) + 1)
+      return enter(slot, block)
+    }
   }
-  const at = firstFailed(slot, word, bit)
-  if (at != 0) {
-    const nth = <usize>(at - conditions) / CONDITION_BYTES
-    const fails = failed + nth * (<usize>room << 3) + word
-    store<u64>(fails, load<u64>(fails) | bit)
-    store<u64>(survivors + word, load<u64>(survivors + word) & ~bit)
-    if (survived) store<i32>(record, load<i32>(record) - 1)
-    enterFailed(at, slot)
-    return
-  }
-  if (!survived) {
-    store<u64>(survivors + word, load<u64>(survivors + word) | bit)
-    store<i32>(record, load<i32>(record) + 1)
-  }
-  enter(slot, block)
+  if (at == 0) return
+  const fails = failed + (<usize>(at - conditions) / CONDITION_BYTES) * (<usize>room << 3) + word
+  store<u64>(fails, load<u64>(fails) | bit)
+  enterFailed(at, slot)
 }
 
 /** The first condition that a host fails; 0 for none. */
@@ -136,20 +133,105 @@ function enterFailed(at: usize, slot: i32): void {
   }
 }
 
-/** A survivor is not as it was: what of its block it may have held is stale. */
+/** A survivor is none any more: what of its block it may have held is stale. */
 function leave(entry: usize, block: i32): void {
   let held: i32 = 0
   let bit: i32 = 1
+  let score: f32 = 0
   let column = highs + (<usize>block << 2)
   for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES, bit <<= 1, column += <usize>room << 2) {
-    const value = <f32>load<i32>(entry + load<u32>(at, 56))
-    // A value below the floor holds nothing but where all are: there it counts as the floor.
-    const bounded = load<i32>(at, 12) != 0
-    if ((bounded ? max(value, <f32>load<f64>(at, 24)) : value) >= load<f32>(column)) held |= bit
-    if (!bounded && value <= load<f32>(column + (lows - highs))) held |= bit
+    const value = loggedValue(at, entry)
+    if (holds(at, column, value)) held |= bit
+    score += termOf(at, value)
   }
-  if (scored && scoreLogged(entry) >= load<f32>(peaks + (<usize>block << 2))) held |= PEAK
-  if (held == 0) return
+  if (scored && score >= load<f32>(peaks + (<usize>block << 2))) held |= PEAK
+  if (held != 0) spoil(block, held)
+}
+
+/** A host is among the survivors with the values that it has now. */
+function enter(slot: i32, block: i32): void {
+  let score: f32 = 0
+  let column = highs + (<usize>block << 2)
+  for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES, column += <usize>room << 2) {
+    const value = valueNow(at, slot)
+    raise(at, column, value)
+    score += termOf(at, value)
+  }
+  if (scored) raisePeak(block, score)
+}
+
+/** A survivor remains one: both in one go, for this is what happens most. */
+function stay(entry: usize, slot: i32, block: i32): void {
+  let held: i32 = 0
+  let bit: i32 = 1
+  let before: f32 = 0
+  let after: f32 = 0
+  let column = highs + (<usize>block << 2)
+  for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES, bit <<= 1, column += <usize>room << 2) {
+    const value = loggedValue(at, entry)
+    const now = valueNow(at, slot)
+    if (now != value) {
+      if (holds(at, column, value)) held |= bit
+      raise(at, column, now)
+    }
+    before += termOf(at, value)
+    after += termOf(at, now)
+  }
+  if (scored && after != before) {
+    if (before >= load<f32>(peaks + (<usize>block << 2))) held |= PEAK
+    raisePeak(block, after)
+  }
+  if (held != 0) spoil(block, held)
+}
+
+// @ts-ignore: decorator
+@inline
+function loggedValue(at: usize, entry: usize): f32 {
+  return max(<f32>load<i32>(entry + load<u32>(at, 56)), load<f32>(at, 96))
+}
+
+// @ts-ignore: decorator
+@inline
+function valueNow(at: usize, slot: i32): f32 {
+  return load<f32>(<usize>load<u32>(at) + (<usize>slot << 2))
+}
+
+/** The term of a score in `peaks`: rounding for rounding as when a block is scored. */
+// @ts-ignore: decorator
+@inline
+function termOf(at: usize, value: f32): f32 {
+  return load<f32>(at, 88) * (value - load<f32>(at, 92))
+}
+
+/** Whether an end of the block's range may be this value. */
+// @ts-ignore: decorator
+@inline
+function holds(at: usize, column: usize, value: f32): bool {
+  return value >= load<f32>(column) || (load<i32>(at, 12) == 0 && value <= load<f32>(column + (lows - highs)))
+}
+
+// @ts-ignore: decorator
+@inline
+function raise(at: usize, column: usize, value: f32): void {
+  if (value > load<f32>(column)) {
+    store<f32>(column, value)
+    if (value >= load<f32>(at, 64)) store<i32>(at, 1, 60)
+  }
+  if (load<i32>(at, 12) != 0) return
+  const low = column + (lows - highs)
+  if (value >= load<f32>(low)) return
+  store<f32>(low, value)
+  if (value <= load<f32>(at, 68)) store<i32>(at, 1, 60)
+}
+
+// @ts-ignore: decorator
+@inline
+function raisePeak(block: i32, score: f32): void {
+  const peak = peaks + (<usize>block << 2)
+  if (score > load<f32>(peak)) store<f32>(peak, score)
+}
+
+function spoil(block: i32, held: i32): void {
   const at = stale + (<usize>block << 2)
   const before = load<i32>(at)
   if (before == 0) {
@@ -157,27 +239,6 @@ function leave(entry: usize, block: i32): void {
     staleCount++
   }
   store<i32>(at, before | held)
-}
-
-/** A host is among the survivors with the values that it has now. */
-function enter(slot: i32, block: i32): void {
-  let column = highs + (<usize>block << 2)
-  for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES, column += <usize>room << 2) {
-    const value = load<f32>(<usize>load<u32>(at) + (<usize>slot << 2))
-    if (value > load<f32>(column)) {
-      store<f32>(column, value)
-      if (value >= load<f32>(at, 64)) store<i32>(at, 1, 60)
-    }
-    if (load<i32>(at, 12) != 0) continue
-    const low = column + (lows - highs)
-    if (value >= load<f32>(low)) continue
-    store<f32>(low, value)
-    if (value <= load<f32>(at, 68)) store<i32>(at, 1, 60)
-  }
-  if (!scored) return
-  const score = scoreNow(slot)
-  const peak = peaks + (<usize>block << 2)
-  if (score > load<f32>(peak)) store<f32>(peak, score)
 }
 
 /** Computes anew what of a block is stale. */

@@ -6,8 +6,7 @@ import { peaks, record, survivorsOf, weighers, weighersEnd } from './record'
  *
  *      0 u32 f32 column          4 f32 coefficient         8 f32 low       12 u32 f32 column of multipliers, or 0
  *     16 f64 range              24 f64 multiplier         32 f64 low       40 u32 column of exact values
- *     44 i32 REAL or not        48 u32 f64 column of multipliers           52 i32 byte of its value in the log
- *     56 i32 1: it has a floor
+ *     44 i32 REAL or not        48 u32 f64 column of multipliers
  */
 export const ACTIVE_BYTES: i32 = 64
 /** Weighers by the ranges as they are now. */
@@ -61,6 +60,10 @@ export function recall(): void {
   pastEnd = past
   for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES) {
     const coefficient = load<f64>(at, 72)
+    store<f32>(at, <f32>coefficient, 88)
+    store<f32>(at, <f32>load<f64>(at, 80), 92)
+    // No value is rounded below the floor.
+    store<f32>(at, load<i32>(at, 12) != 0 ? <f32>load<f64>(at, 24) : <f32>-Infinity, 96)
     if (coefficient != 0) pastEnd = enter(pastEnd, at, coefficient, load<f64>(at, 80), 0)
   }
 }
@@ -76,8 +79,6 @@ function enter(to: usize, at: usize, coefficient: f64, low: f64, range: f64): us
   store<u32>(to, load<u32>(at, 4), 40)
   store<i32>(to, load<i32>(at, 8), 44)
   store<u32>(to, load<u32>(at, 52), 48)
-  store<i32>(to, load<i32>(at, 56), 52)
-  store<i32>(to, load<i32>(at, 12), 56)
   return to + ACTIVE_BYTES
 }
 
@@ -227,31 +228,6 @@ function marked(bits: v128, hosts: v128): v128 {
 @inline
 function varied(values: usize, multipliers: usize, coefficient: v128, low: v128): v128 {
   return f32x4.mul(v128.load(multipliers), f32x4.mul(coefficient, f32x4.sub(v128.load(values), low)))
-}
-
-/** The score of one host as a change left it in the log: rounding for rounding what `scoreBlock` made of it then. */
-export function scoreLogged(entry: usize): f32 {
-  let score: f32 = 0
-  for (let at = past; at < pastEnd; at += ACTIVE_BYTES) {
-    const logged = <f32>load<i32>(entry + load<u32>(at, 52))
-    score += termOf(at, load<i32>(at, 56) != 0 ? max(logged, load<f32>(at, 8)) : logged)
-  }
-  return score
-}
-
-/** The score of one host by the past ranges, as `scoreBlock` makes it. */
-export function scoreNow(slot: i32): f32 {
-  let score: f32 = 0
-  for (let at = past; at < pastEnd; at += ACTIVE_BYTES) {
-    score += termOf(at, load<f32>(<usize>load<u32>(at) + (<usize>slot << 2)))
-  }
-  return score
-}
-
-// @ts-ignore: decorator
-@inline
-function termOf(at: usize, value: f32): f32 {
-  return load<f32>(at, 4) * (value - load<f32>(at, 8))
 }
 
 /** A host's weight as Nova computes it: f64, the weighers in their order. */
