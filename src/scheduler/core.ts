@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { assert } from '../kernel/index.ts'
 import { QUANTITY_MAX, QUANTITY_MIN } from './host.ts'
-import { MAX_RANKED } from './snapshot.ts'
+import { MAX_RANKED, type Outcome } from './snapshot.ts'
 
 /** What `wasm/assembly/core.ts` exports; `layout.ts` and `record.ts` there say what is written and read here. */
 interface Exports {
@@ -72,7 +72,7 @@ export interface Core extends CoreSize {
 }
 
 /** A scan: what it asks, and what it found. */
-export interface CoreRecord {
+export interface CoreRecord extends Outcome {
   /** Has to be called before conditions and weighers are written. */
   shape(conditions: number, weighers: number): void
   /** Writes condition `at`: a bitmap for HAS and HAS_NOT, a column of i32 for AT_LEAST and AT_MOST. */
@@ -92,17 +92,10 @@ export interface CoreRecord {
     roundedMultipliers: number,
     exactMultipliers: number,
   ): void
-  /** Looks at every host; returns how many are left. What is to be updated later has to be kept. */
-  scan(count: number, keep: boolean): number
+  /** Looks at every host. What is to be updated later has to be kept. */
+  scan(count: number, keep: boolean): void
   /** Looks at those that the log has from one change up to another. */
-  update(count: number, from: number, to: number): number
-  rejected(condition: number): number
-  /** The value nearest to the amount among the rejected: of AT_LEAST, where it is at least 0, and AT_MOST. */
-  nearest(condition: number): number
-  low(weigher: number): number
-  high(weigher: number): number
-  rankedSlot(place: number): number
-  rankedWeight(place: number): number
+  update(count: number, from: number, to: number): void
 }
 
 let compiled: WebAssembly.Module | undefined
@@ -160,7 +153,15 @@ export function openCore(size: CoreSize): Core {
     let conditionCount = 0
     let weigherCount = 0
     let conditionAt = 0
+    let left = 0
+    let ranked = 0
     return {
+      get left() {
+        return left
+      },
+      get ranked() {
+        return ranked
+      },
       shape(conditions, weighers) {
         assert(conditions <= MAX_CONDITIONS, TOO_MANY_CONDITIONS)
         assert(weighers <= MAX_WEIGHERS, TOO_MANY_WEIGHERS)
@@ -189,16 +190,19 @@ export function openCore(size: CoreSize): Core {
       },
       scan(count, keep) {
         assert(count >= 1 && count <= MAX_RANKED, TOO_MANY_RANKED)
-        return core.scan(address, conditionCount, weigherCount, count, keep)
+        left = core.scan(address, conditionCount, weigherCount, count, keep)
+        ranked = Math.min(left, count)
       },
       update(count, from, to) {
         assert(count >= 1 && count <= MAX_RANKED, TOO_MANY_RANKED)
-        return core.update(address, conditionCount, weigherCount, count, from | 0, to | 0)
+        left = core.update(address, conditionCount, weigherCount, count, from | 0, to | 0)
+        ranked = Math.min(left, count)
       },
       rejected: (condition) => words[conditionAt + condition * CONDITION_WORDS + 3] as number,
       nearest: (condition) => words[conditionAt + condition * CONDITION_WORDS + 4] as number,
-      low: (weigher) => doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 4] as number,
-      high: (weigher) => doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 5] as number,
+      // A single host is not weighed.
+      low: (weigher) => (left <= 1 ? 0 : (doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 4] as number)),
+      high: (weigher) => (left <= 1 ? 0 : (doublesOf[(weigherAt + weigher * WEIGHER_WORDS) / 2 + 5] as number)),
       rankedSlot: (place) => words[rankAt + place * RANK_WORDS] as number,
       rankedWeight: (place) => doublesOf[(rankAt + place * RANK_WORDS) / 2 + 1] as number,
     }

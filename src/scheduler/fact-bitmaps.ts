@@ -7,6 +7,8 @@ import type { Fact } from './host.ts'
 export interface FactBitmaps {
   /** The bitmap's index in the core; undefined for a fact that is true of no host. */
   indexOf(fact: Fact): number | undefined
+  /** How often any fact got another bitmap, or lost it. */
+  readonly moves: number
   /**
    * Brings a host from the facts it had to those it has. Answers false, with the change half made, when a new fact
    * finds no free bitmap: then all has to be entered anew into a larger core.
@@ -23,11 +25,13 @@ interface FactBitmap {
 /** Uses the bitmaps of the core from `first` on, all of them empty. */
 export function createFactBitmaps(core: Core, first: number): FactBitmaps {
   const bitmaps = new Map<Fact, FactBitmap>()
+  let moves = 0
   const free = Array.from({ length: core.bitmaps - first }, (_, index) => core.bitmaps - 1 - index)
 
   function allot(fact: Fact): FactBitmap | undefined {
     const index = free.pop()
     if (index === undefined) return undefined
+    moves++
     const bitmap = { index, bits: core.bitmap(index), hosts: 0 }
     bitmaps.set(fact, bitmap)
     return bitmap
@@ -47,11 +51,15 @@ export function createFactBitmaps(core: Core, first: number): FactBitmaps {
     bitmap.hosts--
     clearBit(bitmap.bits, slot)
     if (bitmap.hosts > 0) return
+    moves++
     bitmaps.delete(fact)
     free.push(bitmap.index)
   }
 
   return {
+    get moves() {
+      return moves
+    },
     indexOf: (fact) => bitmaps.get(fact)?.index,
     change(slot, had, has) {
       for (const fact of had) if (!has.includes(fact)) drop(fact, slot)

@@ -91,7 +91,7 @@ test('predicates that were not asked for longest make room, and all are true of 
       says: () => '',
     }
     const outcome = fleet.scan({ conditions: [matches], weighings: [], count: 3 })
-    return outcome.ranked.map(({ slot }) => fleet.host(slot).row.id)
+    return Array.from({ length: outcome.ranked }, (_, place) => fleet.host(outcome.rankedSlot(place)).row.id)
   }
   for (let round = 0; round < 3; round++) {
     for (let amount = 1; amount <= 100; amount++) {

@@ -60,7 +60,11 @@ export const QUANTITY_COLUMNS = Object.fromEntries(QUANTITIES.map((name, index) 
 export const QUANTITY_MIN = -(2 ** 30)
 export const QUANTITY_MAX = 2 ** 30 - 1
 
-const bounded = (value: number): number => Math.min(Math.max(Math.trunc(value), QUANTITY_MIN), QUANTITY_MAX)
+function bounded(value: number): number {
+  const whole = value | 0
+  if (whole === value && whole >= QUANTITY_MIN && whole <= QUANTITY_MAX) return whole
+  return Math.min(Math.max(Math.trunc(value), QUANTITY_MIN), QUANTITY_MAX)
+}
 
 /** What a decision takes from a host until the row of the host tells of the claim. */
 export interface Demand {

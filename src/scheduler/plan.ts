@@ -3,7 +3,7 @@ import { type Condition, type Filter, type FilterOptions, type Rejected, type Sa
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
 import { type Asked, createRequestClasses, type Questions, type RequestClasses } from './request-class.ts'
-import { MAX_RANKED, normalised, type Outcome, type Range, type Snapshot } from './snapshot.ts'
+import { MAX_RANKED, normalised, type Outcome, type Snapshot } from './snapshot.ts'
 import { type ChosenWeigher, measured, multiplierFor, type Weighing, weighingsOf } from './weighers/weigher.ts'
 
 /** How an operator wants decisions made. */
@@ -109,12 +109,15 @@ function add({ filters, conditions }: Draft, filter: string, condition: Conditio
   conditions.push(condition)
 }
 
-function rejectionsOf({ filters, conditions }: Questions, { rejected }: Outcome): PlanRejection[] {
+function rejectionsOf({ filters, conditions }: Questions, outcome: Outcome): PlanRejection[] {
   const rejections: PlanRejection[] = []
-  for (let index = 0; index < rejected.length; index++) {
-    const { hosts, best } = rejected[index] as Rejected
+  for (let index = 0; index < conditions.length; index++) {
+    const hosts = outcome.rejected(index)
     if (hosts === 0) continue
-    rejections.push({ filter: filters[index] as string, condition: conditions[index] as Condition, hosts, best })
+    const condition = conditions[index] as Condition
+    const compares = condition.kind === 'at_least' || condition.kind === 'at_most'
+    const best = compares ? outcome.nearest(index) : 0
+    rejections.push({ filter: filters[index] as string, condition, hosts, best })
   }
   return rejections
 }
@@ -133,25 +136,25 @@ function choose(
   outcome: Outcome,
 ): PlannedHost[] {
   const candidates: PlannedHost[] = []
-  const ranked = drawn(policy, outcome.ranked, request.seed)
-  for (let place = 0; place < ranked.length && candidates.length < request.count; place++) {
-    const { slot, weight } = ranked[place] as Outcome['ranked'][number]
-    const host = snapshot.host(slot)
-    if (candidates[0] && candidates[0].host.cell_id !== host.cell_id) continue
-    candidates.push({ host, weight, shares: sharesOf(weighings, host, outcome) })
+  const order = drawn(policy, outcome, request.seed)
+  for (let nth = 0; nth < outcome.ranked && candidates.length < request.count; nth++) {
+    const place = order === null ? nth : (order[nth] as number)
+    const host = snapshot.host(outcome.rankedSlot(place))
+    if (candidates.length > 0 && (candidates[0] as PlannedHost).host.cell_id !== host.cell_id) continue
+    candidates.push({ host, weight: outcome.rankedWeight(place), shares: sharesOf(weighings, host, outcome) })
   }
   return candidates
 }
 
-/** The ranking as chance has it, where the policy leaves something to chance. */
-function drawn(policy: Policy, ranked: Outcome['ranked'], seed: number): Outcome['ranked'] {
+/** The places of the ranking as chance has them, where the policy leaves something to chance; null where it does not. */
+function drawn(policy: Policy, outcome: Outcome, seed: number): readonly number[] | null {
   const { shuffle_best_same_weighed_hosts: shuffled, host_subset_size: subset } = policy
-  const [best] = ranked
-  if (!best || (!shuffled && subset === 1)) return ranked
+  if (outcome.ranked === 0 || (!shuffled && subset === 1)) return null
   const random = seededRandom(seed)
-  const order = [...ranked]
+  const order = Array.from({ length: outcome.ranked }, (_, place) => place)
   if (shuffled) {
-    const differs = order.findIndex(({ weight }) => weight !== best.weight)
+    const best = outcome.rankedWeight(0)
+    const differs = order.findIndex((place) => outcome.rankedWeight(place) !== best)
     shuffle(order, differs === -1 ? order.length : differs, random)
   }
   const winner = randomBelow(Math.min(subset, order.length), random)
@@ -163,7 +166,8 @@ function sharesOf(weighings: readonly Weighing[], host: Host, outcome: Outcome):
   const shares: number[] = []
   for (let index = 0; index < weighings.length; index++) {
     const weighing = weighings[index] as Weighing
-    const share = normalised(measured(host, weighing.measure), weighing.floor, outcome.ranges[index] as Range)
+    const value = measured(host, weighing.measure)
+    const share = normalised(value, weighing.floor, outcome.low(index), outcome.high(index))
     shares.push(multiplierFor(host, weighing) * share)
   }
   return shares

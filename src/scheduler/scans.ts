@@ -10,11 +10,11 @@ import {
   MAX_KEPT_CONDITIONS,
   MAX_KEPT_WEIGHERS,
 } from './core.ts'
-import type { Condition, Rejected } from './filters/filter.ts'
+import type { Condition } from './filters/filter.ts'
 import { type Quantity, QUANTITY_COLUMNS } from './host.ts'
 import { EMPTY, MATCHED, MAX_NAMED, MAX_NAMED_VALUES, type Memory, NAMED } from './memory.ts'
 import { type Names, placeName } from './names.ts'
-import type { Outcome, Pass, Range } from './snapshot.ts'
+import type { Outcome, Pass } from './snapshot.ts'
 import type { Variations } from './variations.ts'
 import { type Measure, multiplierFor, type Weighing } from './weighers/weigher.ts'
 
@@ -33,7 +33,6 @@ const HOSTS_PER_CHANGE = 16
 
 const TOO_MANY_NAMED = `at most ${MAX_NAMED} conditions name hosts`
 const TOO_MANY_NAMED_VALUES = `at most ${MAX_NAMED_VALUES} weighers name hosts`
-const NO_RANGE: Range = { low: 0, high: 0 }
 const columnOf = (quantity: Quantity): number => QUANTITY_COLUMNS[quantity]
 
 /** A record that is kept for a pass that comes again. */
@@ -45,6 +44,8 @@ interface Kept {
   readonly marked: readonly number[]
   /** Changes before this one are in the record; null before its first scan. */
   seen: number | null
+  /** How often the bitmaps of facts had moved. */
+  facts: number
   /** Slots in use when it was scanned. */
   slots: number
   /** When it was used last, counted in scans. */
@@ -184,7 +185,7 @@ export function createScans(memory: Memory, names: Names, variations: Variations
       else marked.push(at)
     }
     if (writeWeighings(record, weighings, marks) !== null) return undefined
-    const made: Kept = { index, record, weighings, marked, seen: null, slots: 0, used: ++scans }
+    const made: Kept = { index, record, weighings, marked, seen: null, facts: -1, slots: 0, used: ++scans }
     kept.set(conditions, made)
     return made
   }
@@ -206,19 +207,20 @@ export function createScans(memory: Memory, names: Names, variations: Variations
     const marks: Marks = []
     for (let nth = 0; nth < of.marked.length; nth++) {
       const at = of.marked[nth] as number
-      write(record, at, pass.conditions[at] as Condition, marks)
+      const condition = pass.conditions[at] as Condition
+      if (condition.kind !== 'has' || of.facts !== facts.moves) write(record, at, condition, marks)
     }
+    of.facts = facts.moves
     const { count } = log
     const missed = of.seen === null ? Infinity : count - of.seen
-    const left =
-      of.slots === memory.slots && missed <= core.logged && missed * HOSTS_PER_CHANGE <= memory.slots
-        ? record.update(pass.count, of.seen as number, count)
-        : record.scan(pass.count, true)
+    if (of.slots === memory.slots && missed <= core.logged && missed * HOSTS_PER_CHANGE <= memory.slots) {
+      record.update(pass.count, of.seen as number, count)
+    } else record.scan(pass.count, true)
     of.seen = count
     of.slots = memory.slots
     of.used = ++scans
     if (marks.length > 0) unmark(marks)
-    return outcomeOf(record, pass, left)
+    return record
   }
 
   return {
@@ -243,29 +245,9 @@ export function createScans(memory: Memory, names: Names, variations: Variations
         }
         written = weighings.every(isPlain) ? weighings : null
       }
-      const left = scratch.scan(count, false)
+      scratch.scan(count, false)
       if (marks.length > 0) unmark(marks)
-      return outcomeOf(scratch, pass, left)
+      return scratch
     },
   }
-}
-
-function outcomeOf(record: CoreRecord, { conditions, weighings, count }: Pass, left: number): Outcome {
-  const rejected: Rejected[] = []
-  for (let at = 0; at < conditions.length; at++) {
-    const hosts = record.rejected(at)
-    const { kind } = conditions[at] as Condition
-    const compares = kind === 'at_least' || kind === 'at_most'
-    rejected.push({ hosts, best: compares && hosts > 0 ? record.nearest(at) : 0 })
-  }
-  const ranges: Range[] = []
-  // A single host is not weighed.
-  for (let at = 0; at < weighings.length; at++) {
-    ranges.push(left > 1 ? { low: record.low(at), high: record.high(at) } : NO_RANGE)
-  }
-  const ranked: Outcome['ranked'][number][] = []
-  for (let place = 0; place < left && place < count; place++) {
-    ranked.push({ slot: record.rankedSlot(place), weight: record.rankedWeight(place) })
-  }
-  return { left, rejected, ranges, ranked }
 }

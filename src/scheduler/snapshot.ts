@@ -1,4 +1,4 @@
-import type { Condition, Rejected } from './filters/filter.ts'
+import type { Condition } from './filters/filter.ts'
 import type { Host } from './host.ts'
 import type { Weighing } from './weighers/weigher.ts'
 
@@ -12,20 +12,21 @@ export interface Pass {
   readonly recurs?: boolean
 }
 
+/** What a pass found; good until the next pass over the same snapshot. Read in place: a decision has no time to copy. */
 export interface Outcome {
   /** Hosts that passed every condition. */
   readonly left: number
-  /** For each condition, in order. */
-  readonly rejected: readonly Rejected[]
-  /** For each weighing, in order: its scale. Empty (`high` is not above `low`) where it tells no hosts apart. */
-  readonly ranges: readonly Range[]
-  /** Heaviest first; of hosts that weigh the same, the lowest slot first. */
-  readonly ranked: readonly { readonly slot: number; readonly weight: number }[]
-}
-
-export interface Range {
-  readonly low: number
-  readonly high: number
+  /** Hosts in the ranking: heaviest first; of hosts that weigh the same, the lowest slot first. */
+  readonly ranked: number
+  rankedSlot(place: number): number
+  rankedWeight(place: number): number
+  /** Hosts that failed this condition first. */
+  rejected(condition: number): number
+  /** Of a condition that compares a quantity and rejected hosts: the value that came nearest, see `Rejected.best`. */
+  nearest(condition: number): number
+  /** The scale of a weighing. Empty (`high` is not above `low`) where it tells no hosts apart. */
+  low(weighing: number): number
+  high(weighing: number): number
 }
 
 /** Hosts as a replica knows them now. Two hold to it: the fleet in WASM memory, and the twin it is checked against. */
@@ -42,7 +43,7 @@ export interface Snapshot {
 export const MAX_RANKED = 256
 
 /** A value on a weigher's scale: Nova's normalisation, 0…1, and 0 for an empty scale. */
-export function normalised(value: number, floor: number | null, range: Range): number {
-  if (range.high <= range.low) return 0
-  return (Math.max(value, floor ?? value) - range.low) / (range.high - range.low)
+export function normalised(value: number, floor: number | null, low: number, high: number): number {
+  if (high <= low) return 0
+  return (floor !== null && value < floor ? floor - low : value - low) / (high - low)
 }

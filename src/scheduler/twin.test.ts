@@ -6,14 +6,14 @@ import { explain } from './explanation.ts'
 import { enabledFilters } from './filters/index.ts'
 import { createFleet, type Fleet } from './fleet.ts'
 import type { HostRow } from '../contracts/index.ts'
-import { QUANTITIES, type Quantity } from './host.ts'
+import { QUANTITIES } from './host.ts'
 import { imaginaryHost, imaginaryRequest } from './imaginary.ts'
 import { plan, type Policy } from './plan.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Snapshot } from './snapshot.ts'
 import { createTwin, type Twin } from './twin.ts'
 import { chooseWeighers } from './weighers/index.ts'
-import type { ChosenWeigher, Measure } from './weighers/weigher.ts'
+import { type ChosenWeigher, type Measure, quantityMeasure } from './weighers/weigher.ts'
 
 const FILTERS = ['AvailabilityZoneFilter', 'ComputeFilter', 'CoreFilter', 'RamFilter', 'DiskFilter']
 /** Every other one. */
@@ -115,7 +115,6 @@ const weigher = (measure: Measure, floor: number | null, multiplier: number): Ch
   multiplier,
 })
 
-const ofQuantity = (quantity: Quantity): Measure => ({ kind: 'quantity', quantity })
 /** Fractions, of which some round to the same f32, and what a decision changes. */
 const VALUES: readonly Measure[] = [
   { kind: 'value', key: 'third', of: ({ row }) => row.memory_mb / 3 },
@@ -124,8 +123,8 @@ const VALUES: readonly Measure[] = [
   { kind: 'hosts', values: { 'host-1': 2, shared: -3, nobody: 9 } },
 ]
 const measureOf = fc.oneof(
-  fc.constantFrom(...QUANTITIES).map(ofQuantity),
-  fc.constantFrom(...QUANTITIES).map(ofQuantity),
+  fc.constantFrom(...QUANTITIES).map(quantityMeasure),
+  fc.constantFrom(...QUANTITIES).map(quantityMeasure),
   fc.constantFrom(...VALUES),
 )
 
@@ -344,10 +343,10 @@ const CHURNED: readonly Policy[] = [
     filters: enabledFilters([...FILTERS, 'IoOpsFilter', 'NumInstancesFilter', 'ComputeCapabilitiesFilter', 'IsolatedHostsFilter']),
     options: { ...FILTER_OPTIONS, isolated_hosts: ['host-1', 'host-7'], max_io_ops_per_host: 3 },
     weighers: [
-      weigher(ofQuantity('free_ram_mb'), 0, -1),
-      weigher(ofQuantity('num_instances'), null, -0.3),
-      weigher(ofQuantity('failed_builds'), null, -1e6),
-      weigher(ofQuantity('free_disk_gb'), null, 2),
+      weigher(quantityMeasure('free_ram_mb'), 0, -1),
+      weigher(quantityMeasure('num_instances'), null, -0.3),
+      weigher(quantityMeasure('failed_builds'), null, -1e6),
+      weigher(quantityMeasure('free_disk_gb'), null, 2),
     ],
     host_subset_size: 1,
     shuffle_best_same_weighed_hosts: false,

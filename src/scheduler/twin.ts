@@ -1,7 +1,7 @@
 import type { HostRow } from '../contracts/index.ts'
 import type { Condition, Rejected } from './filters/filter.ts'
 import { type Demand, type Fact, factsOf, type Host, QUANTITIES, type Quantity, quantitiesOf } from './host.ts'
-import type { Outcome, Pass, Range, Snapshot } from './snapshot.ts'
+import type { Outcome, Pass, Snapshot } from './snapshot.ts'
 import { type Measure, measured, multiplierFor, type Weighing } from './weighers/weigher.ts'
 
 /** What the fleet can do, done the plain way. */
@@ -29,6 +29,16 @@ interface Columns {
 }
 
 type Values = Int32Array | Float64Array
+
+interface Ranked {
+  readonly slot: number
+  readonly weight: number
+}
+
+interface Range {
+  readonly low: number
+  readonly high: number
+}
 
 /** A weigher with the range that it found. */
 interface Scale {
@@ -139,7 +149,17 @@ export function createTwin(options: { service_down_time: number }): Twin {
     }
     const values = weighings.map(({ measure }) => valuesOf(measure, left, survivors))
     const ranges = weighings.map(({ floor }, index) => rangeOf(values[index] as Values, floor, left, survivors))
-    return { left: survivors, rejected, ranges, ranked: rank(left, survivors, weighings, values, ranges, count) }
+    const ranked = rank(left, survivors, weighings, values, ranges, count)
+    return {
+      left: survivors,
+      ranked: ranked.length,
+      rankedSlot: (place) => (ranked[place] as Ranked).slot,
+      rankedWeight: (place) => (ranked[place] as Ranked).weight,
+      rejected: (index) => (rejected[index] as Rejected).hosts,
+      nearest: (index) => (rejected[index] as Rejected).best,
+      low: (index) => (ranges[index] as Range).low,
+      high: (index) => (ranges[index] as Range).high,
+    }
   }
 
   function valuesOf(measure: Measure, left: Int32Array, survivors: number): Values {
@@ -175,7 +195,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
     values: readonly Values[],
     ranges: readonly Range[],
     count: number,
-  ): Outcome['ranked'] {
+  ): readonly Ranked[] {
     const varied = aggregated > 0
     const scales = weighings.flatMap((weighing, index): Scale[] => {
       const { floor, multiplier } = weighing
@@ -185,7 +205,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
       const of = values[index] as Values
       return [{ values: of, floor: floor ?? -Infinity, multiplier, multipliers, low, range: high - low }]
     })
-    const ranked: { slot: number; weight: number }[] = []
+    const ranked: Ranked[] = []
     let least = -Infinity
     for (let at = 0; at < survivors; at++) {
       const slot = left[at] as number
@@ -194,7 +214,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
       const heavier = ranked.findLastIndex((other) => other.weight >= weight)
       ranked.splice(heavier + 1, 0, { slot, weight })
       if (ranked.length > count) ranked.pop()
-      least = (ranked.at(-1) as { weight: number }).weight
+      least = (ranked.at(-1) as Ranked).weight
     }
     return ranked
   }

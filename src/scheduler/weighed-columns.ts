@@ -1,4 +1,3 @@
-import { assert } from '../kernel/index.ts'
 import type { Core } from './core.ts'
 import { type Quantity, QUANTITY_COLUMNS } from './host.ts'
 
@@ -36,10 +35,8 @@ export function createWeighedColumns(core: Core, room: number): WeighedColumns {
     },
     write(slot, values) {
       for (let at = 0; at < columns.length; at++) {
-        const { of, floor, values: to } = columns[at] as Column
-        const value = values[of]
-        assert(value !== undefined, 'a host has every quantity')
-        to[slot] = bounded(value, floor)
+        const column = columns[at] as Column
+        column.values[slot] = bounded(values[column.of] as number, column.floor)
       }
     },
   }

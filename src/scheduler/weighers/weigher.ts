@@ -4,7 +4,7 @@ import type { Asked } from '../request-class.ts'
 
 /** What is weighed: a number for each host. */
 export type Measure =
-  | { readonly kind: 'quantity'; readonly quantity: Quantity }
+  | { readonly kind: 'quantity'; readonly quantity: Quantity; readonly column: number }
   /**
    * Any finite number that follows from the host's row and what is taken of it; kept for each host, and asked again
    * after the host has changed. The key is equal for measures that are equal for all hosts.
@@ -47,9 +47,15 @@ export interface Weighing {
   readonly against: boolean
 }
 
+export const quantityMeasure = (quantity: Quantity): Measure => ({
+  kind: 'quantity',
+  quantity,
+  column: QUANTITY_COLUMNS[quantity],
+})
+
 /** Weighs the same for every request. */
 export function ofQuantity(quantity: Quantity): () => Measure {
-  const measure = { kind: 'quantity', quantity } as const
+  const measure = quantityMeasure(quantity)
   return () => measure
 }
 
@@ -67,7 +73,7 @@ export function weighingsOf(weighers: readonly ChosenWeigher[], asked: Asked): r
 export function measured(host: Host, measure: Measure): number {
   switch (measure.kind) {
     case 'quantity':
-      return host.quantities[QUANTITY_COLUMNS[measure.quantity]] as number
+      return host.quantities[measure.column] as number
     case 'value':
       return measure.of(host)
     case 'hosts':
