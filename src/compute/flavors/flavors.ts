@@ -1,5 +1,5 @@
 import { badRequest, conflict, newId, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
-import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import { createSharedReads, type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
 import type { ProjectLookup } from '../ports.ts'
 import {
   deleteExtraSpec,
@@ -71,6 +71,8 @@ export function createFlavors({ db, projects }: { db: GlobalDb; projects: Projec
     if (!(await projects.exists(projectId))) throw badRequest(`Project ID ${projectId} is not a valid project.`)
   }
 
+  const share = createSharedReads()
+
   return {
     /** Gives a cloud without any flavor its first ones. */
     bootstrap: () => seedFlavors(db, FIRST_FLAVORS),
@@ -79,12 +81,13 @@ export function createFlavors({ db, projects }: { db: GlobalDb; projects: Projec
 
     /** One page. Only admins look beyond what their project may use. @throws {Problem} bad_request: unknown marker */
     async list(ctx: RequestContext, query: FlavorList): Promise<FlavorRow[]> {
-      const page = await listFlavors(db, {
+      const asked = {
         ...query,
         is_public: ctx.isAdmin ? query.is_public : true,
         with_disabled: ctx.isAdmin,
         project_id: ctx.projectId,
-      })
+      }
+      const page = await share(JSON.stringify(asked), () => listFlavors(db, asked))
       if (!page) throw badRequest(`marker [${query.marker}] not found`)
       return page
     },

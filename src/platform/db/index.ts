@@ -15,6 +15,7 @@ export {
 } from './database.ts'
 export { asProblem, isConnectionLoss, isForeignKeyViolation, isRetryable, isUniqueViolation } from './errors.ts'
 export { ConnectionStringError } from './connection.ts'
+export { createSharedReads } from './shared-reads.ts'
 export { MigrationError } from './migrate.ts'
 export { type DatabaseOptions, type Databases, openDatabases } from './open.ts'
 export { EmbeddedPostgresError } from './distribution.ts'
