@@ -189,6 +189,8 @@ reserved_host_memory_mb = 0
 [libvirt]
 connection_uri = qemu:///system?socket=${host.socket}
 virt_type = qemu
+[bunova]
+network_namespace = ${host.network}
 `,
     })
     api = await apiClient(cloud)
