@@ -81,20 +81,26 @@ export async function updateMigration(
   await tx`update migrations set ${tx(row as never, ...(Object.keys(row) as never[]))} where id = ${id}`
 }
 
+/** What a stage makes of a migration, and from which states: hosts' words may overtake one another. */
+const STAGES: Readonly<Record<string, { readonly to: MigrationStatus; readonly from: readonly MigrationStatus[] }>> = {
+  prepare: { to: 'preparing', from: ['queued', 'preparing'] },
+  running: { to: 'running', from: ['queued', 'preparing', 'running'] },
+  'post-copy': { to: 'running (post-copy)', from: ['queued', 'preparing', 'running', 'running (post-copy)'] },
+}
+
 /** Takes in how far a live migration is, as its source tells. */
 export async function noteMoved(db: CellDb, serverId: string, source: string, progress: Progress): Promise<void> {
-  const status = { prepare: 'preparing', running: 'running', 'post-copy': 'running (post-copy)' }[progress.stage]
-  if (status === undefined) return
+  const stage = STAGES[progress.stage]
+  if (!stage) return
   const { stage: _stage, percent = 0, ...sums } = progress
-  const row = { ...sums, status, updated_at: new Date() }
-  await db.sql`
-    with noted as (
-      update migrations set ${db.sql(row as never, ...(Object.keys(row) as never[]))}
+  const row = { ...sums, status: stage.to, updated_at: new Date() }
+  await db.transaction(async (tx) => {
+    const noted = await tx`
+      update migrations set ${tx(row as never, ...(Object.keys(row) as never[]))}
       where server_id = ${serverId} and source_compute = ${source} and migration_type = 'live-migration'
-        and status in ('queued', 'preparing', 'running', 'running (post-copy)')
-      returning server_id
-    )
-    update servers set progress = ${percent} from noted where servers.id = noted.server_id`
+        and status = any(${stage.from as string[]})`
+    if (noted.count > 0) await tx`update servers set progress = ${percent} where id = ${serverId}`
+  })
 }
 
 export interface MigrationQuery {

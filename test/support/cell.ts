@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FakeHosts, startFakeHosts } from '../../agent/index.ts'
+import type { FakeFault } from '../../agent/drivers/fake/index.ts'
 import { testImage } from '../../agent/test-instance.ts'
 import { accept, type Cells, createCells, hostSource, type Server, withdraw } from '../../src/cells/index.ts'
 import { type Conductor, createConductor, createHostCalls, insertTask, insertTasks, type Probe, ringTask } from '../../src/conductor/index.ts'
@@ -57,7 +58,13 @@ export const TEST_FLAVOR: Flavor = {
   extra_specs: {},
 }
 
-export async function startTestCell(options: { hosts: number; separate?: boolean; vcpus?: number }): Promise<TestCell> {
+export async function startTestCell(options: {
+  hosts: number
+  separate?: boolean
+  vcpus?: number
+  /** What the hosts are to suffer. */
+  fault?: FakeFault
+}): Promise<TestCell> {
   const databases = await testDatabases({ separate: options.separate ?? false })
   const directory = mkdtempSync(join(tmpdir(), 'bunova-cell-'))
   const bus = createMemoryBus({ log: quietLog })
@@ -144,7 +151,7 @@ export async function startTestCell(options: { hosts: number; separate?: boolean
         disk_allocation_ratio: 1,
       },
     },
-    driver: { inventory: { vcpus: options.vcpus ?? 64 } },
+    driver: { inventory: { vcpus: options.vcpus ?? 64 }, fault: options.fault },
   })
   await until(async () => (await cell.sql`select 1 from hosts`).length === options.hosts, 10)
   await scheduler.start(bus)

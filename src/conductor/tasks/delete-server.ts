@@ -31,7 +31,8 @@ export function deleteServer(ports: TaskPorts, cell: CellDb): TaskKind<CellTx, t
           if (shelved !== undefined) await ports.snapshots.discard(shelved)
           // One that moves has something on each host on which it has a share.
           const hosts = new Set([...(server.host ? [server.host] : []), ...(await claimedHosts(cell, server.id))])
-          for (const host of hosts) await destroyIfReachable(ports, context, server, { undo: false, host })
+          // As old as what a task before it may have sent to take its work back: a host refuses what is older.
+          for (const host of hosts) await destroyIfReachable(ports, context, server, { undo: true, host })
         },
         undo: none(ONWARDS),
       }),
