@@ -18,6 +18,7 @@ import { type ServerPorts, serverPorts } from './servers/server-ports.ts'
 import { type NetworkUse, listUse, useOf } from './availability/availability.store.ts'
 import type { Listing, Page } from './listing.ts'
 import { networkNotFound } from './failures.ts'
+import { type QuotaVerbs, quotaVerbs } from './quotas/quotas.ts'
 import { type TagVerbs, tagVerbs } from './tags/tag-verbs.ts'
 import { type SubnetVerbs, subnetVerbs } from './subnets/subnet-verbs.ts'
 
@@ -32,6 +33,7 @@ export interface Networks extends ServerPorts, ServerInterfaces, ServerAddresses
   readonly routers: RouterVerbs
   readonly floatingIps: FloatingIpVerbs
   readonly tags: TagVerbs
+  readonly quotas: QuotaVerbs
   /** How many addresses of each network are taken, whoever's it is. */
   readonly use: {
     list(listing: Listing): Promise<Page<NetworkUse>>
@@ -109,6 +111,7 @@ export function createNetworks(options: NetworksOptions): Networks {
     },
     floatingIps: floating,
     tags: tagVerbs(db),
+    quotas: quotaVerbs(db),
     use: {
       list: (listing) => listUse(db.sql, listing),
       async show(networkId) {

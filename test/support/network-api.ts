@@ -25,9 +25,9 @@ export interface NetworkApi {
 }
 
 /** The network API on a port and a database of its own. */
-export async function serveNetwork(): Promise<NetworkApi> {
+export async function serveNetwork(externalCidr: string | null = null): Promise<NetworkApi> {
   const databases = await testDatabases()
-  const networks = createNetworks({ db: databases.global, externalCidr: null, log: quietLog })
+  const networks = createNetworks({ db: databases.global, externalCidr, log: quietLog })
   const policy = createPolicy({ defaults: networkPolicy, log: quietLog })
   const server = await serve({
     faces: [networkFace({ networks, authenticate, policy })],

@@ -7,6 +7,7 @@ import { emptyRoutes } from './empty.ts'
 import { floatingIps } from './floating-ips.ts'
 import { networks } from './networks.ts'
 import { ports } from './ports.ts'
+import { quotaRoutes } from './quotas.ts'
 import { resourceRoutes } from './resource.ts'
 import { routerInterfaceRoutes, routers } from './routers.ts'
 import { securityGroupRules, securityGroups } from './security-groups.ts'
@@ -39,6 +40,7 @@ export function networkFace({ networks: service, authenticate, policy }: Network
       ...routerInterfaceRoutes(gate, service),
       ...resourceRoutes(gate, floatingIps(service)),
       ...useRoutes(gate, service),
+      ...quotaRoutes(gate, service),
       ...emptyRoutes(gate),
     ],
     fault,

@@ -338,9 +338,26 @@ describe('the network API', () => {
     expect((await remove(`/v2.0/security-groups/${group.id}`)).status).toBe(204)
   })
 
-  test('has no quota, and says so', async () => {
-    expect((await get(`/v2.0/quotas/${alice}`)).body.quota).toMatchObject({ network: -1, port: -1 })
-    expect((await get(`/v2.0/quotas/${alice}/default`)).status).toBe(200)
-    expect((await get(`/v2.0/quotas/${bob}`)).status).toBe(403)
+  test('lets a project have as much as its quota says, exactly', async () => {
+    const carol = newHexId()
+    const path = `/v2.0/quotas/${carol}`
+    expect((await get(path, carol)).body.quota).toMatchObject({ network: -1, port: -1, floatingip: -1 })
+    expect((await get(`${path}/default`, carol)).status).toBe(200)
+    expect((await get(path, bob)).status).toBe(403)
+    expect((await put(path, { quota: { network: 1 } }, carol)).status).toBe(403)
+    const limits = { network: 3, security_group: 1, router: 0 }
+    expect((await put(path, { quota: limits }, `${admin}:admin`)).body.quota).toMatchObject({ ...limits, port: -1 })
+    const many = await Promise.all(Array.from({ length: 10 }, () => post('/v2.0/networks', { network: {} }, carol)))
+    expect(many.map(({ status }) => status).toSorted()).toEqual([201, 201, 201, 409, 409, 409, 409, 409, 409, 409])
+    expect(many.find(({ status }) => status === 409)).toMatchObject(error('OverQuota', 409))
+    expect(await post('/v2.0/routers', { router: {} }, carol)).toMatchObject(error('OverQuota', 409))
+    expect((await get(`${path}/details.json`, carol)).body.quota.network).toEqual({ limit: 3, used: 3, reserved: 0 })
+    const [listed] = (await get('/v2.0/quotas', `${admin}:admin`)).body.quotas
+    expect(listed).toMatchObject({ project_id: carol, ...limits })
+    for (const quota of [{ network: -2 }, { network: '3' }, { bogus: 1 }, null]) {
+      expect((await put(path, { quota }, `${admin}:admin`)).status).toBe(400)
+    }
+    expect((await remove(path, `${admin}:admin`)).status).toBe(204)
+    expect((await post('/v2.0/networks', { network: {} }, carol)).status).toBe(201)
   })
 })

@@ -70,6 +70,8 @@ export const networkPolicy: RuleDefaults = {
   get_subnetpool: rule(READER, 'List subnet pools.'),
   get_trunk: rule(READER, 'List trunks.'),
   get_quota: rule(OWNER, 'Show the quota of a project.'),
+  update_quota: rule(ADMIN, 'Set the quota of a project, or list all.'),
+  delete_quota: rule(ADMIN, 'Give a project the default quota again.'),
   get_agent: rule(ADMIN, 'List network agents.'),
   get_availability_zone: rule(READER, 'List availability zones of networks.'),
 }

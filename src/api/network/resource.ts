@@ -116,7 +116,7 @@ function createBodies(body: unknown, one: string, many: string): { bodies: unkno
 }
 
 /** The value under the only key that a body may have. */
-function only(body: unknown, key: string): unknown {
+export function only(body: unknown, key: string): unknown {
   if (!isObject(body) || !Object.hasOwn(body, key)) throw badRequest(`Resource body required: '${key}' is missing.`)
   if (Object.keys(body).length > 1) throw badRequest(`The body may have '${key}' only.`)
   return body[key]

@@ -159,3 +159,16 @@ export const FloatingIpUpdate = object(floatingIp)
 /** Neutron's bound of a tag, which may not have a comma, since lists of them are separated by it. */
 export const Tag = T.String({ minLength: 1, maxLength: 60, pattern: '^[^,]+$' })
 export const TagsBody = object({ tags: T.Array(Tag, { maxItems: 50 }) })
+
+const Limit = T.Optional(T.Integer({ minimum: -1, maximum: 2_147_483_647 }))
+export const QuotaUpdate = object({
+  network: Limit,
+  subnet: Limit,
+  port: Limit,
+  router: Limit,
+  floatingip: Limit,
+  security_group: Limit,
+  security_group_rule: Limit,
+  project_id: Project,
+  tenant_id: Project,
+})

@@ -20,6 +20,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'port-security': 'Port Security',
   'project-id': 'project_id field enabled',
   provider: 'Provider Network',
+  quota_details: 'Quota details management support',
   quotas: 'Quota management support',
   router: 'Neutron L3 Router',
   'security-group': 'security-group',
@@ -44,9 +45,6 @@ const RESOURCES = {
   quota: 'quotas',
   extension: 'extensions',
 }
-
-/** No quota is enforced on networks; -1 says so. */
-const UNLIMITED = { network: -1, subnet: -1, port: -1, security_group: -1, security_group_rule: -1 }
 
 /** What clients look at before, and beside, the resources themselves. */
 export function versionRoutes({ authenticate, policy }: Gate): HttpRoute[] {
@@ -83,15 +81,5 @@ export function versionRoutes({ authenticate, policy }: Gate): HttpRoute[] {
       if (name === undefined) throw notFound(`Extension with alias ${alias} does not exist`)
       return { extension: extension([alias, name]) }
     }),
-    ...['/v2.0/quotas/:project_id', '/v2.0/quotas/:project_id/default'].map(
-      (path): HttpRoute => ({
-        method: 'GET',
-        path,
-        handle(call) {
-          policy.enforce('get_quota', authenticate(call), { project_id: call.params.project_id })
-          return { status: 200, body: { quota: UNLIMITED } }
-        },
-      }),
-    ),
   ]
 }

@@ -104,7 +104,8 @@ export function securityGroupView(group: GroupWithRules): View {
     ...owner(group),
     stateful: true,
     shared: false,
-    security_group_rules: group.rules.map(ruleView),
+    // Inside a group Neutron shows the tags of its rules, of which there are none.
+    security_group_rules: group.rules.map((rule) => ({ ...ruleView(rule), tags: [] })),
     ...standard(group),
   }
 }

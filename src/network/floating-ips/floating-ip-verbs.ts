@@ -9,6 +9,7 @@ import { FLOATING_IP } from '../ports/owners.ts'
 import type { PortVerbs } from '../ports/port-verbs.ts'
 import type { Port } from '../ports/ports.store.ts'
 import { anyAddressOf, certainAddress } from '../ports/wanted-addresses.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import { networksById } from '../servers/server-ports.store.ts'
 import { alreadyAssociated, badFloatingIp, floatingIpNotFound, unreachable } from './floating-ip-failures.ts'
 import {
@@ -123,6 +124,7 @@ export function floatingIpVerbs(db: GlobalDb, ports: PortVerbs): FloatingIpVerbs
       const { project_id, description = '', floating_network_id, port_id, fixed_ip_address } = wanted
       await addPorts(sql, [holder], () =>
         db.transaction(async (tx) => {
+          await checkQuota(tx, 'floatingip', [project_id])
           await insertPorts(tx, [holder])
           await insertFloatingIp(tx, { id, description, project_id, floating_network_id, holder_port_id: holder.id })
         }),

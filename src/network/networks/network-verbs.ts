@@ -2,6 +2,7 @@ import { isUuid, newId } from '../../kernel/index.ts'
 import { type GlobalDb, isForeignKeyViolation } from '../../platform/db/index.ts'
 import { networkInUse, networkNotFound } from '../failures.ts'
 import type { Listing, Page, Viewer } from '../listing.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import {
   deleteNetwork,
   insertNetworks,
@@ -16,7 +17,7 @@ export interface NetworkVerbs {
   list(viewer: Viewer, listing: Listing): Promise<Page<Network>>
   /** @throws {Problem} not_found, also for one that the viewer may not see. */
   show(viewer: Viewer, id: string): Promise<Network>
-  /** All or none. */
+  /** All or none. @throws {Problem} over_quota */
   create(viewer: Viewer, wanted: readonly WantedNetwork[]): Promise<Network[]>
   update(viewer: Viewer, id: string, changes: Partial<NetworkFields>): Promise<Network>
   /** Its subnets go with it. @throws {Problem} conflict while it has ports. */
@@ -35,7 +36,9 @@ const DEFAULTS: NetworkFields = {
   port_security_enabled: true,
 }
 
-export function networkVerbs({ sql }: GlobalDb): NetworkVerbs {
+export function networkVerbs(db: GlobalDb): NetworkVerbs {
+  const { sql } = db
+
   async function show(viewer: Viewer, id: string): Promise<Network> {
     const network = isUuid(id) ? await showNetwork(sql, viewer, id) : undefined
     if (!network) throw networkNotFound(id)
@@ -47,7 +50,10 @@ export function networkVerbs({ sql }: GlobalDb): NetworkVerbs {
     show,
     async create(viewer, wanted) {
       const networks = wanted.map((each) => ({ ...DEFAULTS, ...each, id: newId() }))
-      await insertNetworks(sql, networks)
+      await db.transaction(async (tx) => {
+        await checkQuota(tx, 'network', wanted.map((each) => each.project_id))
+        await insertNetworks(tx, networks)
+      })
       return Promise.all(networks.map(({ id }) => show({ ...viewer, all: true }, id)))
     },
     async update(viewer, id, changes) {

@@ -5,9 +5,10 @@ import type { Listing, Page, Viewer } from '../listing.ts'
 import { ensureDefaultGroup } from '../security-groups/default-group.ts'
 import { visibleGroups } from '../security-groups/security-groups.store.ts'
 import { networksById, type PortNetwork } from '../servers/server-ports.store.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import { addPorts } from './add-ports.ts'
 import { changeAddresses } from './change-addresses.ts'
-import { type NewPort, PLAIN_PORT } from './insert.store.ts'
+import { insertPorts, type NewPort, PLAIN_PORT } from './insert.store.ts'
 import { checkedPairs, checkPortSecurity } from './port-security.ts'
 import { FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE } from './owners.ts'
 import {
@@ -97,7 +98,12 @@ export function portVerbs(db: GlobalDb): PortVerbs {
     show,
     async create(viewer, wanted) {
       const ports = await Promise.all(wanted.map((each) => newPort(viewer, each)))
-      await addPorts(sql, ports)
+      await addPorts(sql, ports, () =>
+        db.transaction(async (tx) => {
+          await checkQuota(tx, 'port', wanted.map((each) => each.project_id))
+          await insertPorts(tx, ports)
+        }),
+      )
       return Promise.all(ports.map(({ id }) => show({ ...viewer, all: true }, id)))
     },
     async update(viewer, id, { fixed_ips, security_groups, ...changes }) {

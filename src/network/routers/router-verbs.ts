@@ -4,6 +4,7 @@ import { parseAddress, parseCidr } from '../addresses.ts'
 import { invalidInput } from '../failures.ts'
 import type { Listing, Page, Viewer } from '../listing.ts'
 import { ROUTER_INTERFACE } from '../ports/owners.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import type { PortVerbs } from '../ports/port-verbs.ts'
 import type { SubnetVerbs } from '../subnets/subnet-verbs.ts'
 import { clearGateway, setGateway, type WantedGateway } from './gateway.ts'
@@ -108,7 +109,10 @@ export function routerVerbs(
     async create(viewer, { project_id, ...changes }) {
       const { name = '', description = '', admin_state_up = true } = changes
       const id = newId()
-      await insertRouter(sql, { id, project_id, name, description, admin_state_up, enable_snat: true, routes: [] })
+      await db.transaction(async (tx) => {
+        await checkQuota(tx, 'router', [project_id])
+        await insertRouter(tx, { id, project_id, name, description, admin_state_up, enable_snat: true, routes: [] })
+      })
       const anybody = { ...viewer, all: true }
       const made = await show(anybody, id)
       const { gateway, routes } = changes

@@ -2,6 +2,7 @@ import { isUuid, newId } from '../../kernel/index.ts'
 import { type GlobalDb, isForeignKeyViolation } from '../../platform/db/index.ts'
 import { failure, ruleNotFound, securityGroupNotFound } from '../failures.ts'
 import type { Listing, Page, Viewer } from '../listing.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import { DEFAULT_GROUP, ensureDefaultGroup, openEgress } from './default-group.ts'
 import { checkedRule, sameRule } from './rule-checks.ts'
 import {
@@ -82,6 +83,7 @@ export function securityGroupVerbs(db: GlobalDb): SecurityGroupVerbs {
       if (wanted.name === DEFAULT_GROUP) throw defaultExists()
       const id = newId()
       await db.transaction(async (tx) => {
+        await checkQuota(tx, 'security_group', [wanted.project_id])
         await insertGroup(tx, { ...wanted, id })
         await insertRules(tx, openEgress(id, wanted.project_id))
       })
@@ -129,6 +131,7 @@ export function securityGroupVerbs(db: GlobalDb): SecurityGroupVerbs {
       try {
         await db.transaction(async (tx) => {
           if (!(await lockGroup(tx, group.id))) throw securityGroupNotFound(group.id)
+          await checkQuota(tx, 'security_group_rule', [group.project_id])
           const twin = (await rulesOf(tx, [group.id])).find((each) => sameRule(rule, each))
           if (twin) throw ruleExists(twin.id)
           await insertRules(tx, [{ ...rule, id, project_id: group.project_id }])

@@ -3,6 +3,7 @@ import { type GlobalDb, type GlobalTx, isForeignKeyViolation } from '../../platf
 import { formatAddress, overlap, parseCidr, type Pool } from '../addresses.ts'
 import { invalidInput, networkNotFound, subnetInUse, subnetNotFound } from '../failures.ts'
 import type { Listing, Page, Viewer } from '../listing.ts'
+import { checkQuota } from '../quotas/quotas.ts'
 import { checkedCidr, checkedGateway, checkedPools, checkHints } from './checks.ts'
 import {
   deleteSubnet,
@@ -57,6 +58,7 @@ export function subnetVerbs(db: GlobalDb): SubnetVerbs {
     show,
     async create(viewer, wanted) {
       const ids = await db.transaction(async (tx) => {
+        await checkQuota(tx, 'subnet', wanted.map((each) => each.project_id))
         const made: string[] = []
         for (const each of wanted) made.push(await create(tx, each))
         return made
