@@ -16,12 +16,17 @@ export async function makeTemplates(server: string): Promise<void> {
   await Promise.all(opened.map((databases) => databases.close()))
 }
 
-export function openTestDatabases(global: string, cell1: string): Promise<Databases> {
+/** @param onStatement called for each statement that is sent */
+export function openTestDatabases(
+  global: string,
+  cell1: string,
+  onStatement?: (text: string) => void,
+): Promise<Databases> {
   const cells = [
     { id: 'cell0', connection: global, schema: 'cell0' },
     { id: 'cell1', connection: cell1, schema: 'cell1' },
   ]
-  return openDatabases({ global, cells, log: quietLog })
+  return openDatabases({ global, cells, log: quietLog, ...(onStatement ? { onStatement } : {}) })
 }
 
 let copies = 0

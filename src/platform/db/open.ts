@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   readonly log: Logger
   /** Connections of the global pool and of each cell's, opened as they are needed. */
   readonly maxConnections?: number
+  /** Called for each statement that is sent: tests count them. */
+  readonly onStatement?: (text: string) => void
 }
 
 export interface Databases {
@@ -38,11 +40,11 @@ const CLOSE_DEADLINE_S = 5
  * this release, and the driver's error for a database that cannot be reached.
  */
 export async function openDatabases(options: DatabaseOptions): Promise<Databases> {
-  const { log, maxConnections = MAX_CONNECTIONS } = options
+  const { log, onStatement, maxConnections = MAX_CONNECTIONS } = options
   const pools: postgres.Sql<ColumnTypes>[] = []
 
   async function open<S extends Scope>(scope: S, id: string, connection: string, schema: string, max: number) {
-    const pool = openPool({ connection, schema, maxConnections: max })
+    const pool = openPool({ connection, schema, maxConnections: max, ...(onStatement ? { onStatement } : {}) })
     pools.push(pool)
     const count = await migrate(pool, schema, scope)
     if (count > 0) log.info(`database ${id}: applied ${count} migration(s) to schema "${schema}"`)

@@ -8,6 +8,8 @@ export interface PoolOptions {
   /** The PostgreSQL schema that bare names mean; the only one on the search path, so that no join leaves it. */
   readonly schema: string
   readonly maxConnections: number
+  /** Called for each statement that is sent: tests count them. */
+  readonly onStatement?: (text: string) => void
 }
 
 export const STATEMENT_TIMEOUT_MS = 30_000
@@ -33,6 +35,7 @@ export function openPool(options: PoolOptions): postgres.Sql<ColumnTypes> {
     types: { bigint: { to: 20, from: [20], parse: safeInteger, serialize: (value: number) => `${value}` } },
     // Notices are of use to someone at a psql prompt; the driver would print them.
     onnotice: () => {},
+    ...(options.onStatement ? { debug: (_connection: number, text: string) => options.onStatement!(text) } : {}),
     connection: {
       application_name: 'bunova',
       search_path: options.schema,
