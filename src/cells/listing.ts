@@ -134,11 +134,16 @@ async function checked<T>(page: Promise<T>): Promise<T> {
   }
 }
 
+const asksForSoftDeleted = ({ status, exact }: ServerQuery): boolean =>
+  (status ?? []).some(({ vm_state }) => vm_state === 'soft-delete') || (exact.vm_state ?? []).includes('soft-delete')
+
 function conditions(sql: AnySql, query: ServerQuery): Fragment[] {
   const terms: Fragment[] = []
   if (query.deleted !== 'any') {
     terms.push(query.deleted ? sql`deleted_at is not null` : sql`deleted_at is null`)
   }
+  // Who deleted a server does not look for it any more; it is there for those who name that state.
+  if (query.deleted === false && !asksForSoftDeleted(query)) terms.push(sql`vm_state <> 'soft-delete'`)
   for (const [column, values] of Object.entries(query.exact)) {
     const known = values.filter((value) => value !== null)
     const isNull = known.length < values.length ? sql`or ${sql(column)} is null` : sql``
