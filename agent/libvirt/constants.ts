@@ -23,8 +23,7 @@ export const STATS_STATE = 1
 /** State, processor time, balloon, virtual processors, interfaces, disks. */
 export const STATS_ALL = 1 | 2 | 4 | 8 | 16 | 32
 
-/** A start that does not take up a saved memory, but removes it. */
-export const START_FORCE_BOOT = 8
+export const BASELINE_EXPAND_FEATURES = 1
 export const XML_SECURE = 1
 export const XML_INACTIVE = 2
 export const AFFECT_LIVE = 1

@@ -33,7 +33,7 @@ export const MAX_FRAME_BYTES = 32 * 1024 * 1024
 const MAX_STRING_BYTES = 4 * 1024 * 1024
 const MAX_DOMAINS = 16_384
 const MAX_STATS = 262_144
-const MAX_NODE_DEVICES = 65_536
+const MAX_CPUS = 256
 
 const text = string(MAX_STRING_BYTES)
 
@@ -93,6 +93,8 @@ export const procedures = {
   connectGetLibVersion: procedure(157, nothing, struct({ version: uhyper })),
   connectGetHostname: procedure(59, nothing, struct({ hostname: text })),
   connectGetCapabilities: procedure(7, nothing, struct({ capabilities: text })),
+  /** The processor that all of these are at least; with the flag for it, every feature by its name. */
+  connectBaselineCpu: procedure(162, struct({ xmlCpus: array(text, MAX_CPUS), flags: uint }), struct({ cpu: text })),
   /** Each domain with the groups of figures that the bits of `stats` ask for; all domains when none is given. */
   connectGetAllDomainStats: procedure(
     344,
@@ -119,13 +121,6 @@ export const procedures = {
       threads: int,
     }),
   ),
-  /** `capabilities` are bits; names only, for `need_results` items. */
-  connectListAllNodeDevices: procedure(
-    285,
-    struct({ need_results: int, flags: uint }),
-    struct({ devices: array(struct({ name: text }), MAX_NODE_DEVICES), ret: uint }),
-  ),
-  nodeDeviceGetXmlDesc: procedure(114, struct({ name: text, flags: uint }), struct({ xml: text })),
   domainLookupByUuid: procedure(24, struct({ uuid }), ofDomain),
   domainDefineXmlFlags: procedure(350, xmlWithFlags, ofDomain),
   domainUndefineFlags: procedure(231, ofDomainWithFlags, nothing),

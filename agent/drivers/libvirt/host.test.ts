@@ -15,14 +15,14 @@ const VIR_ERR_INTERNAL_ERROR = 1
 const log = openLogs({ log_file: '/dev/null' }).role('nova-compute')
 
 /** A host whose libvirt offers `types` of guests, and where guests under KVM start or do not. */
-const host = { arch: 'x86_64', types: ['qemu', 'kvm'], kvm_works: true, qemu: 7_002_022n }
+const host = { arch: 'x86_64', types: ['qemu', 'kvm'], kvm_works: true, qemu: 7_002_022n, knows_cpu: true }
 let trials: string[]
 let daemon: LibvirtDaemon
 let libvirt: Libvirt
 let state_path: string
 
 beforeEach(async () => {
-  Object.assign(host, { arch: 'x86_64', types: ['qemu', 'kvm'], kvm_works: true, qemu: 7_002_022n })
+  Object.assign(host, { arch: 'x86_64', types: ['qemu', 'kvm'], kvm_works: true, qemu: 7_002_022n, knows_cpu: true })
   trials = []
   state_path = await mkdtemp(join(tmpdir(), 'host-'))
   daemon = startLibvirtDaemon(answer)
@@ -52,11 +52,13 @@ function answer(call: Call): void {
       cores: 2,
       threads: 2,
     },
+    connectBaselineCpu: { cpu: "<cpu><feature policy='require' name='avx2'/><feature policy='require' name='aes'/></cpu>" },
     domainCreateXml: domain,
     domainDestroyFlags: {},
   }
   if (call.name === 'domainCreateXml') trials.push(call.args.xml as string)
   if (call.name === 'domainCreateXml' && !host.kvm_works) call.fail(VIR_ERR_INTERNAL_ERROR, 'failed to set MSR 0x10a')
+  else if (call.name === 'connectBaselineCpu' && !host.knows_cpu) call.fail(VIR_ERR_INTERNAL_ERROR, 'Unknown CPU model')
   else call.answer(answers[call.name] ?? {})
 }
 
@@ -146,12 +148,18 @@ describe('what a host has', () => {
         model: 'EPYC',
         vendor: 'AMD',
         topology: { cells: 1, sockets: 2, cores: 2, threads: 2 },
-        features: ['aes', 'vmx'],
+        features: ['aes', 'avx2', 'vmx'],
       },
       supported_instances: [['x86_64', 'qemu', 'hvm']],
     })
     const under_kvm = await readInventory(libvirt, facts, { virt_type: 'kvm', instances_path: state_path })
     expect(under_kvm.supported_instances).toContainEqual(['x86_64', 'kvm', 'hvm'])
+  })
+
+  test('names what is special about a processor that libvirt cannot spell out', async () => {
+    host.knows_cpu = false
+    const { cpu_features } = await readHostFacts(libvirt)
+    expect(cpu_features).toEqual(['aes', 'vmx'])
   })
 
   test('an architecture that no guest can be made for is refused', async () => {

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
-import type { Libvirt } from '../../libvirt/index.ts'
+import { BASELINE_EXPAND_FEATURES, isLibvirtError, type Libvirt } from '../../libvirt/index.ts'
 import { DriverError, type HostInventory } from '../driver.ts'
-import { elements, parseXml, textAt, type XmlElement } from './xml.ts'
+import { elements, parseXml, renderXml, textAt, type XmlElement } from './xml.ts'
 
 const GIB = 1024 ** 3
 const ARCHITECTURE = 'x86_64'
@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly hypervisor_version: number
   readonly libvirt_version: number
   readonly capabilities: XmlElement
+  /** Of the processor, those that come with its model among them. */
+  readonly cpu_features: readonly string[]
   /** Kinds of guests of this host's architecture that libvirt offers, whether they work or not. */
   readonly domain_types: readonly string[]
 }
@@ -31,6 +33,7 @@ export async function readHostFacts(libvirt: Libvirt): Promise<HostFacts> {
     throw new DriverError(`guests are made for ${ARCHITECTURE}, and this host is ${architecture}`)
   }
   return {
+    cpu_features: await cpuFeatures(libvirt, capabilities),
     hypervisor_type: type.type,
     hypervisor_version: Number(hypervisor.version),
     libvirt_version: Number(library.version),
@@ -38,6 +41,23 @@ export async function readHostFacts(libvirt: Libvirt): Promise<HostFacts> {
     domain_types: offers(capabilities)
       .filter(([arch]) => arch === ARCHITECTURE)
       .map(([, domainType]) => domainType),
+  }
+}
+
+/** The capabilities name a model and what the processor has beyond that; libvirt spells the model out when it is asked. */
+async function cpuFeatures(libvirt: Libvirt, capabilities: XmlElement): Promise<string[]> {
+  const [cpu] = elements(capabilities, 'host', 'cpu')
+  if (!cpu) return []
+  const named = (from: XmlElement): string[] =>
+    elements(from, 'feature').flatMap(({ attributes }) => attributes.name ?? []).sort()
+  try {
+    const xmlCpus = [renderXml(cpu)]
+    const expanded = await libvirt.call('connectBaselineCpu', { xmlCpus, flags: BASELINE_EXPAND_FEATURES })
+    return [...new Set([...named(parseXml(expanded.cpu)), ...named(cpu)])].sort()
+  } catch (error) {
+    // One that knows no such processor still says what is special about it.
+    if (isLibvirtError(error)) return named(cpu)
+    throw error
   }
 }
 
@@ -72,22 +92,21 @@ export async function readInventory(
     vcpus: node.cpus,
     memory_mb: Number(node.memory / 1024n),
     local_gb: Math.floor((disk.blocks * disk.bsize) / GIB),
-    cpu_info: cpuInfo(facts.capabilities, node),
+    cpu_info: cpuInfo(facts, node),
     supported_instances: offers(facts.capabilities).filter(([, type]) => type !== 'kvm' || host.virt_type === 'kvm'),
   }
 }
 
 function cpuInfo(
-  capabilities: XmlElement,
+  { capabilities, cpu_features }: HostFacts,
   { nodes, sockets, cores, threads }: { nodes: number; sockets: number; cores: number; threads: number },
 ): Record<string, unknown> {
   const cpu = (name: string): string | null => textAt(capabilities, 'host', 'cpu', name)
-  const features = elements(capabilities, 'host', 'cpu', 'feature').map(({ attributes }) => attributes.name ?? '')
   return {
     arch: cpu('arch'),
     model: cpu('model'),
     vendor: cpu('vendor'),
     topology: { cells: nodes, sockets, cores, threads },
-    features: features.sort(),
+    features: cpu_features,
   }
 }
