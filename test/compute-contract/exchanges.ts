@@ -19,6 +19,8 @@ export interface Exchange {
   readonly after?: (answer: any) => Exchange['call']
   /** The state the server is in. */
   readonly state?: string
+  /** The host it is on; `dead` is one that is down. */
+  readonly on?: 'dead'
 }
 
 const flavorGone = (): Exchange['call'] => 'DELETE /flavors/10'
@@ -232,9 +234,28 @@ export const exchanges: readonly Exchange[] = [
       answer: 'server-action-rebuild-preserve-ephemeral-resp',
     },
   ]),
+  ...of('os-migrations', [
+    { call: 'GET /os-migrations?instance_uuid=:acted', answer: 'migrations-get' },
+    { call: 'GET /os-migrations?instance_uuid=:acted&limit=1', answer: 'migrations-get-with-limit' },
+    { call: 'GET /os-migrations?marker=:migration', answer: 'migrations-get-with-marker' },
+    { call: 'GET /os-migrations?instance_uuid=:acted&changes-since=2011-01-01', answer: 'migrations-get-with-changes-since' },
+    { call: 'GET /os-migrations?instance_uuid=:acted&changes-before=:later', answer: 'migrations-get-with-changes-before' },
+    { call: 'GET /os-migrations?user_id=mover', answer: 'migrations-get-with-user-or-project-id' },
+  ]),
+  ...of('server-migrations', [
+    { call: 'GET /servers/:acted/migrations', answer: 'migrations-index' },
+    { call: 'GET /servers/:acted/migrations/:migrationnumber', answer: 'migrations-get' },
+  ]),
   ...of('os-migrate-server', [{ call: SERVER_ACTION, request: 'migrate-server-null' }]),
   ...of('os-evacuate', [
-    { call: SERVER_ACTION, request: 'server-evacuate-find-host-req', answer: 'server-evacuate-find-host-resp' },
+    {
+      call: SERVER_ACTION,
+      request: 'server-evacuate-find-host-req',
+      answer: 'server-evacuate-find-host-resp',
+      on: 'dead',
+      until: '2.13',
+    },
+    { call: SERVER_ACTION, request: 'server-evacuate-find-host-req', on: 'dead', since: '2.14' },
   ]),
   ...of('os-server-diagnostics', [
     { call: 'GET /servers/:server/diagnostics', answer: 'server-diagnostics-get-resp' },

@@ -23,7 +23,8 @@ afterAll(() => api?.stop())
 async function makeWorld(): Promise<Record<string, string>> {
   const ask = async (method: string, path: string, body?: unknown, v = '2.1') =>
     (await api.ask(method, path, { as: 'admin', v, ...(body === undefined ? {} : { body }) })).body
-  for (const host of ['host1', 'idle']) await api.addHost(host)
+  for (const host of ['host1', 'idle', 'dead']) await api.addHost(host)
+  await ask('PUT', '/os-services/force-down', { host: 'dead', binary: 'nova-compute', forced_down: true }, '2.11')
   await api.addHost('openstack-node-01', 'openstack-node-01')
   await ask('POST', '/flavors', { flavor: { name: 'six', id: '6', ram: 64, vcpus: 1, disk: 1 } })
   const aggregate = async (name: string, zone: string) =>
@@ -47,6 +48,21 @@ async function makeWorld(): Promise<Record<string, string>> {
   await cell.sql`
     insert into instance_action_events (action_id, event, host, start_time, finish_time, result, details)
     select id, 'compute_stop_instance', 'host1', now(), now(), 'Success', 'fine' from instance_actions`
+  // Moves: one that came to its end, and two that are under way.
+  const flavor = cell.sql.json(acted.flavor as never)
+  await cell.sql`
+    insert into migrations (
+      server_id, migration_type, status, source_compute, source_node, dest_compute, dest_node, dest_host, old_flavor,
+      new_flavor, user_id, project_id, request_id, created_at, updated_at
+    )
+    select ${acted.id}, type, status, 'host1', 'host1.example', 'idle', 'idle.example', '127.0.0.1', ${flavor}, ${flavor},
+      person, ${PROJECT}, 'req-1', made, made
+    from (values
+      ('resize', 'finished', 'mover', timestamptz '2026-01-01'),
+      ('live-migration', 'running', 'member-user', '2026-01-02'),
+      ('live-migration', 'running', 'member-user', '2026-01-03')
+    ) as moves (type, status, person, made)`
+  const moves = await cell.sql<{ id: number; uuid: string }[]>`select id, uuid from migrations order by created_at desc`
   const { instanceActions } = await ask('GET', `/servers/${acted.id}/os-instance-actions`)
   const group = { name: 'g', policy: 'anti-affinity', rules: { max_server_per_host: 3 } }
   const { server_group } = await ask('POST', '/os-server-groups', { server_group: group }, '2.64')
@@ -82,6 +98,8 @@ async function makeWorld(): Promise<Record<string, string>> {
     request: instanceActions.at(-1).request_id,
     newest: instanceActions[0].request_id,
     group: server_group.id,
+    migration: moves[0]!.uuid,
+    migrationnumber: String(moves[0]!.id),
     aggregate: inZone,
     spare,
     hypervisornumber: String(numbered.id),
@@ -105,9 +123,10 @@ async function send(call: Exchange['call'], body: unknown, as: 'admin' | 'member
 const STATES: Record<string, number> = { stopped: 4, paused: 3, suspended: 4, rescued: 1, active: 1 }
 
 /** The exchange at a version. @returns what differs from the sample */
-async function spoken({ call, as, before = [], after, state = 'active' }: Exchange, v: Version, request: unknown, answer: unknown): Promise<string[]> {
+async function spoken({ call, as, on, before = [], after, state = 'active' }: Exchange, v: Version, request: unknown, answer: unknown): Promise<string[]> {
+  const host = on ?? 'host1'
   const power_state = STATES[state] ?? 1
-  const { id } = await api.addServer({ host: 'host1', node: 'host1.example', vm_state: state as 'active', power_state, scheduler_hints: { same_host: [HINTED] } })
+  const { id } = await api.addServer({ host, node: `${host}.example`, vm_state: state as 'active', power_state, scheduler_hints: { same_host: [HINTED] } })
   for (const [first, body] of before) await send(first, body, 'admin', v, id)
   const { status, body } = await send(call, request, as ?? 'admin', v, id)
   if (status >= 400) return [`${status} ${JSON.stringify(body).slice(0, 300)}`]

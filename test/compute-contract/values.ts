@@ -33,7 +33,7 @@ export function valueOf(schema: TSchema): unknown {
     case 'Array':
       return Array.from({ length: schema.minItems ?? 0 }, () => valueOf(schema.items))
     case 'Union':
-      return valueOf((schema.anyOf as TSchema[]).find((each) => each[Kind] !== 'Null') ?? schema.anyOf[0])
+      return valueOf((schema.anyOf as TSchema[]).find((each) => each[Kind] === 'Null') ?? schema.anyOf[0])
     case 'Literal':
       return schema.const
     case 'Null':

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { computeFace } from '../../src/api/compute/index.ts'
 import { type Cells, createCells, hostSource, insertServer, reportInventory, reportServices, type Server, settleInCell } from '../../src/cells/index.ts'
 import { type Compute, createCompute, type ImageFacts, type SecurityGroup } from '../../src/compute/index.ts'
-import type { AgentQuery } from '../../src/contracts/index.ts'
+import type { AgentQuery, Diagnostics } from '../../src/contracts/index.ts'
 import { createImages, type Images } from '../../src/image/index.ts'
 import { newRequestId, Problem, type RequestContext, systemClock } from '../../src/kernel/index.ts'
 import { createNetworks, type Networks } from '../../src/network/index.ts'
@@ -101,6 +101,33 @@ export const FACE_SETTINGS = {
   consoleUrl: (kind: string, token: string, origin: string): string => `${origin}/${kind}?token=${token}`,
 }
 
+const DISK = { device: 'vda', read_bytes: 1, read_requests: 1, write_bytes: 1, write_requests: 1, errors: 0 }
+const NIC = {
+  device: 'tap0',
+  mac_address: 'fa:16:3e:b1:34:e3',
+  rx_octets: 1,
+  rx_packets: 1,
+  rx_errors: 0,
+  rx_drop: 0,
+  tx_octets: 1,
+  tx_packets: 1,
+  tx_errors: 0,
+  tx_drop: 0,
+}
+/** What each guest uses. */
+const DIAGNOSTICS: Diagnostics = {
+  state: 'running',
+  driver: 'libvirt',
+  hypervisor: 'kvm',
+  hypervisor_os: 'linux',
+  uptime_s: 60,
+  config_drive: false,
+  memory: { maximum_mb: 64, used_mb: 32 },
+  cpus: [{ id: 0, time_ns: 1, utilisation_percent: 1 }],
+  nics: [NIC],
+  disks: [DISK],
+}
+
 /** Options of `[quota]` that are no resource: no answer may show them. */
 const UNCOUNTED = { injected_files: 5, recheck_quota: true }
 
@@ -137,6 +164,7 @@ export interface ComputeApi {
 function answerOf(asked: AgentQuery, consoles: ReadonlyMap<string, string>): unknown {
   if (asked.query === 'uptime') return { uptime: UPTIME }
   if (asked.query === 'console_address') return { host: '127.0.0.1', port: asked.kind === 'vnc' ? 5900 : null }
+  if (asked.query === 'diagnostics') return DIAGNOSTICS
   if (asked.query !== 'console_output') throw new Error(`no answer to ${asked.query} here`)
   const all = (consoles.get(asked.server_id) ?? '').split('\n')
   return { output: (asked.lines === null ? all : all.slice(-asked.lines)).join('\n') }

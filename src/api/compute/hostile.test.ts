@@ -240,6 +240,40 @@ describe('hostile input', () => {
     expect([...statuses]).toEqual(expect.arrayContaining([200, 202, 204, 400, 403, 404, 409]))
   }, 120_000)
 
+  test('in headers gets no more than a refusal', async () => {
+    const value = fc.oneof(
+      fc.constantFrom('', ' ', 'compute', 'compute 2', 'compute 2.1.1', 'compute latest', 'compute 2.1,compute 2.2', '2.1'),
+      fc.constantFrom('*/*', 'application/json;charset=', 'application/vnd.openstack.compute+json', 'text/plain', '\u00ff'),
+      fc.string({ maxLength: 60 }).map((text) => text.replaceAll(/[^\t\x20-\x7e]/g, '')),
+      fc.constant('x'.repeat(8000)),
+    )
+    const name = fc.constantFrom(
+      'OpenStack-API-Version',
+      'X-OpenStack-Nova-API-Version',
+      'Accept',
+      'Content-Type',
+      'X-OpenStack-Request-Id',
+      'X-Forwarded-Host',
+      'X-Service-Token',
+      'Range',
+    )
+    const request = fc.record({
+      row: fc.constantFrom(...rows),
+      headers: fc.dictionary(name, value, { maxKeys: 4 }),
+      as: fc.constantFrom('admin' as const, 'member' as const, null),
+    })
+    await fc.assert(
+      fc.asyncProperty(request, async ({ row, headers, as }) => {
+        const method = 'method' in row ? row.method : 'POST'
+        const path = row.path.replaceAll(/:\w+/g, '0')
+        const body = method === 'POST' || method === 'PUT' ? '{}' : undefined
+        const { status } = await api.ask(method, path, { as, headers, body })
+        expect([method, path, headers, status, status === 401 || status === 431 || FINE.has(status)]).toEqual([method, path, headers, status, true])
+      }),
+      { numRuns: 400, endOnFailure: true },
+    )
+  }, 60_000)
+
   test('a value is echoed only so far, and nothing internal is shown', async () => {
     const { body } = await api.ask('POST', '/servers', { body: { server: { name: 'x'.repeat(50_000) } } })
     expect(body.badRequest.message.length).toBeLessThan(600)

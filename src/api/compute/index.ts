@@ -32,6 +32,7 @@ import { serverMoves } from './server-moves.ts'
 import { serverParts } from './server-parts.ts'
 import { serverRebuild } from './server-rebuild.ts'
 import { serverResize } from './server-resize.ts'
+import { serverPassword } from './server-password.ts'
 import { serverShares } from './server-shares.ts'
 import { serverTopology } from './server-topology.ts'
 import { servers } from './servers.ts'
@@ -86,6 +87,7 @@ export function computeResources({ compute, config, consoleUrl }: ComputeDescrip
     attachments(compute),
     scheduling(compute),
     volumeAttachments(compute),
+    serverPassword(compute),
     serverShares(compute),
     serverTopology(compute),
     externalEvents(compute),

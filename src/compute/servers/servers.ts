@@ -226,6 +226,16 @@ export function createServerUseCases(ports: ServerPorts) {
       return metadata
     },
 
+    /** What the guest has posted, encrypted for the owner of its keypair; "" for nothing. */
+    guestPassword: ({ server }: Located): string => server.system_metadata?.guest_password ?? '',
+
+    /** A guest posts its password once; after this it may again. */
+    clearGuestPassword: (ctx: RequestContext, located: Located): Promise<Server> =>
+      alter(ctx, located, TRANSITIONS.clear_password, ({ system_metadata }) => {
+        const { guest_password: _gone, ...kept } = system_metadata ?? {}
+        return { system_metadata: kept }
+      }),
+
     /** @param merge what the tags become. */
     async setTags(
       ctx: RequestContext,

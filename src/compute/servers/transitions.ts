@@ -237,6 +237,7 @@ export const TRANSITIONS = {
   unlock: { action: 'unlock', locks: false, needs_launch: false },
   reset_state: { action: 'reset', logged: 'resetState', locks: false, needs_launch: false },
   update: { action: 'update', locks: false, needs_launch: false },
+  clear_password: { action: 'clear_password', locks: false, needs_launch: false },
 } as const satisfies Record<string, Transition>
 
 /** @throws {Problem} conflict, in Nova's words, where `transition` is not allowed in the server's state. */
