@@ -177,3 +177,14 @@ test('a server that is withdrawn, settled and forgotten at once gives its quota 
   await Promise.all(left.map((row) => global.transaction((tx) => forget(tx, row.server_id as string))))
   expect(await usage(project)).toEqual(counted(0))
 })
+
+test('a claim touches no index of the hosts: their rows are written with every server', async () => {
+  const [written] = await cell.transaction(async (tx) => {
+    await claim(tx, hosts[0]!, TEST_FLAVOR)
+    return tx<{ written: number; hot: number }[]>`
+      select n_tup_upd as written, n_tup_hot_upd as hot
+      from pg_stat_xact_user_tables where relid = 'hosts'::regclass`
+  })
+  expect(written!.written).toBeGreaterThan(0)
+  expect(written!.hot).toBe(written!.written)
+})
