@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { testInstance } from '../agent/test-instance.ts'
 import { agentTopic, HOST_EVENTS } from '../src/contracts/index.ts'
-import { newId } from '../src/kernel/index.ts'
+import { keptDecision } from '../src/conductor/index.ts'
+import { newId, Problem } from '../src/kernel/index.ts'
 import { startTestCell, TEST_FLAVOR, type TestCell, until } from './support/cell.ts'
 
 for (const separate of [false, true]) {
@@ -86,6 +87,33 @@ describe('a cell', () => {
     }
     for (const { id } of [first, apart, together, asked, nowhere, foreign]) await cell.remove(id)
     await cell.settled()
+  })
+
+  test('moves a build that fails to the next hosts, three in all, and keeps with the server what was tried', async () => {
+    let failures = 1
+    await cell.conduct(({ kind, step, phase }) => {
+      if (kind !== 'server.build' || step !== 'spawn' || phase !== 'before do' || failures-- <= 0) return
+      throw new Problem('internal', 'The disk of the host is full.')
+    })
+    const once = await cell.create()
+    await cell.settled()
+    failures = 3
+    const always = await cell.create()
+    await cell.settled()
+    await cell.conduct()
+    const [moved, lost] = await Promise.all([once, always].map(async ({ id }) => (await cell.cells.find(id))!.server))
+    const [why, whyNot] = [moved!, lost!].map(({ explanation }) => keptDecision(explanation)!)
+    expect(moved).toMatchObject({ vm_state: 'active', host: why!.chosen!.host })
+    expect(why!.attempts).toEqual([
+      { host: expect.any(String), node: expect.any(String), reason: 'The disk of the host is full.' },
+    ])
+    expect(why!.attempts[0]!.host).not.toBe(moved!.host!)
+    expect(why!.alternates).toHaveLength(1)
+    expect(lost!.fault?.message).toStartWith('Exceeded maximum number of retries.')
+    expect(new Set([...whyNot!.attempts.map(({ host }) => host), whyNot!.chosen!.host]).size).toBe(3)
+    for (const { id } of [once, always]) await cell.remove(id)
+    await cell.settled()
+    expect(await cell.leftovers()).toEqual([])
   })
 
   test('believes a host about its own servers only', async () => {
