@@ -111,6 +111,7 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   const streams = new Map<number, StreamHandlers>()
   const waiting: Call[] = []
   let serial = 0
+  let newestStream = 0
   let ended: Error | undefined
   let unanswered = 0
   let unsent: Uint8Array[] = []
@@ -198,7 +199,10 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
         : { value: decode(procedures[call.name].result as Codec<unknown>, frame.payload) }
     inFlight.delete(frame.serial)
     // Before the caller hears of it: the first bytes may be right behind.
-    if (call.stream && 'value' in outcome) streams.set(frame.serial, call.stream)
+    if (call.stream && 'value' in outcome) {
+      streams.set(frame.serial, call.stream)
+      newestStream = frame.serial
+    }
     call.settle(outcome)
     sendWaiting()
   }
@@ -206,6 +210,7 @@ async function openLink(path: string, handlers: ConnectionHandlers, keepalive_ms
   /** One that nobody listens to any more was aborted on our side while this was on its way. */
   function receiveStream({ serial, status, payload }: Frame): void {
     const stream = streams.get(serial)
+    if (!stream && (serial === 0 || serial > newestStream)) throw new XdrError(`a stream that nobody opened: ${serial}`)
     if (!stream) return
     if (status === FrameStatus.continue && payload.length > 0) return stream.data(payload)
     streams.delete(serial)
