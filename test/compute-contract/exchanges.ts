@@ -236,9 +236,9 @@ export const exchanges: readonly Exchange[] = [
   ]),
   ...of('os-migrations', [
     { call: 'GET /os-migrations?instance_uuid=:acted', answer: 'migrations-get' },
-    { call: 'GET /os-migrations?instance_uuid=:acted&limit=1', answer: 'migrations-get-with-limit' },
+    { call: 'GET /os-migrations?migration_type=resize&limit=1', answer: 'migrations-get-with-limit' },
     { call: 'GET /os-migrations?marker=:migration', answer: 'migrations-get-with-marker' },
-    { call: 'GET /os-migrations?instance_uuid=:acted&changes-since=2011-01-01', answer: 'migrations-get-with-changes-since' },
+    { call: 'GET /os-migrations?migration_type=resize&changes-since=2011-01-01', answer: 'migrations-get-with-changes-since' },
     { call: 'GET /os-migrations?instance_uuid=:acted&changes-before=:later', answer: 'migrations-get-with-changes-before' },
     { call: 'GET /os-migrations?user_id=mover', answer: 'migrations-get-with-user-or-project-id' },
   ]),

@@ -25,7 +25,6 @@ export const deviations: Readonly<Record<string, { readonly reason: string; read
   'os-server-topology/servers-topology-resp': { reason: 'guests have no NUMA nodes', differs: /nodes: empty/ },
   'os-server-topology/servers-topology-resp-user': { reason: 'guests have no NUMA nodes', differs: /nodes: empty/ },
   'servers/server-update-req at 2.104': { reason: 'of a server without hints', differs: /same_host: surplus/ },
-  'images/images-details-get-resp': { reason: 'of an image without that property', differs: /diskConfig: surplus/ },
   'flavor-access/flavor-access-add-tenant-req': { reason: 'names a project of the writer', differs: /fake_tenant/ },
   'os-security-groups/security-group-rules-post-req': { reason: 'names a group of the writer', differs: /d6f86d8c/ },
   'os-server-diagnostics/server-diagnostics-get-resp at 2.1': {

@@ -42,7 +42,8 @@ const MAPS = new Set(['metadata', 'meta', 'addresses', 'extra_specs', 'propertie
 const OPTIONAL = /_links$/
 
 /**
- * Where an answer differs from its sample in keys and types. A list is compared by its first entries; null is of any
+ * Where an answer differs from its sample in keys and types. The first entry of a list is compared with the entry
+ * of the sample that it is most like; null is of any
  * type, since a sample shows one state of the many that a resource may be in.
  */
 export function differences(actual: unknown, sample: unknown, at = ''): string[] {
@@ -50,7 +51,9 @@ export function differences(actual: unknown, sample: unknown, at = ''): string[]
   if (Array.isArray(sample)) {
     if (!Array.isArray(actual)) return [`${at}: no list`]
     if (sample.length === 0) return []
-    return actual.length === 0 ? [`${at}: empty`] : differences(actual[0], sample[0], `${at}[]`)
+    if (actual.length === 0) return [`${at}: empty`]
+    const each = sample.map((entry) => differences(actual[0], entry, `${at}[]`))
+    return each.reduce((least, found) => (found.length < least.length ? found : least))
   }
   if (typeof sample !== 'object') return typeof actual === typeof sample ? [] : [`${at}: ${typeof actual}`]
   if (typeof actual !== 'object' || Array.isArray(actual)) return [`${at}: no object`]
