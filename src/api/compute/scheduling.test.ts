@@ -63,7 +63,7 @@ describe('GET /servers/{id}/os-scheduling', () => {
   const shown = (id: string, as: Person) => api.ask('GET', `/servers/${id}/os-scheduling`, { as })
 
   test('tells a tenant numbers and reasons, and no host', async () => {
-    const { id } = await api.addServer({ explanation: DECISION })
+    const { id } = await api.addServer({ explanation: DECISION, host: 'cmp-secret-1' })
     const { status, body } = await shown(id, 'reader')
     expect(status).toBe(200)
     expect(body).toEqual({
@@ -101,12 +101,13 @@ describe('GET /servers/{id}/os-scheduling', () => {
     expect(scheduling.attempts[0].host).toBe('cmp-secret-3')
   })
 
-  test('is failed without a host, pending before the decision, unknown where none was written down', async () => {
+  test('is failed without a host, pending before the decision, unknown where none was written down, moved elsewhere', async () => {
+    const moved = await api.addServer({ explanation: DECISION, host: 'cmp-secret-2' })
     const failed = await api.addServer({ explanation: { ...DECISION, chosen: null, alternates: [] } })
     const older = await api.addServer({ explanation: { hosts: 1 } })
     const { body } = await api.ask('POST', '/servers', { body: { server: WANTED } })
-    const states = [failed.id, older.id, body.server.id].map(async (id) => (await shown(id, 'member')).body.scheduling.state)
-    expect(await Promise.all(states)).toEqual(['failed', 'unknown', 'pending'])
+    const states = [failed.id, older.id, body.server.id, moved.id].map(async (id) => (await shown(id, 'member')).body.scheduling.state)
+    expect(await Promise.all(states)).toEqual(['failed', 'unknown', 'pending', 'moved'])
   })
 
   test("is not found for another project's server", async () => {

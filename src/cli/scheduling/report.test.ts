@@ -50,6 +50,12 @@ Tried before  Host  What happened
     )
   })
 
+  test('of a server that has moved says of when it speaks', () => {
+    const chosen = placement('a', 1)
+    const text = schedulingReport('web', { server_id: 'id', state: 'moved', ...explained, chosen, alternates: [] })
+    expect(text).toStartWith('web (id) has moved since; this is how it was first placed, on a (a.example).')
+  })
+
   test('for a tenant has no host', () => {
     const text = schedulingReport('web', { server_id: 'id', state: 'failed', ...explained, alternates: 0, attempts: [{ reason: 'r' }] })
     expect(text).toContain('web (id) found no host.')

@@ -16,7 +16,7 @@ export interface Placement {
 
 export interface Scheduling extends Partial<Explained> {
   readonly server_id: string
-  readonly state: 'pending' | 'placed' | 'failed' | 'unknown'
+  readonly state: 'pending' | 'placed' | 'moved' | 'failed' | 'unknown'
   readonly decided_at?: string
   readonly attempts?: readonly { readonly host?: string; readonly node?: string; readonly reason: string }[]
   readonly chosen?: Placement | null
@@ -38,6 +38,7 @@ export interface WhatIfAnswer {
 const STATES = {
   pending: 'is waiting for a decision of the scheduler',
   placed: 'was placed',
+  moved: 'has moved since; this is how it was first placed',
   failed: 'found no host',
   unknown: 'was placed before decisions were written down',
 } as const
@@ -45,7 +46,7 @@ const STATES = {
 /** Everything that is known of why a server is where it is. */
 export function schedulingReport(name: string, scheduling: Scheduling): string {
   const { state, chosen, alternates, attempts = [] } = scheduling
-  const where = chosen ? ` on ${placeName(chosen)}` : ''
+  const where = chosen ? `${state === 'moved' ? ',' : ''} on ${placeName(chosen)}` : ''
   const parts = [`${name} (${scheduling.server_id}) ${STATES[state]}${where}.`]
   if (scheduling.decided_at) parts.push(`Decided ${scheduling.decided_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}.`)
   if (scheduling.rejections && scheduling.hosts !== undefined) {

@@ -1,4 +1,4 @@
-import type { Located } from '../../cells/index.ts'
+import type { Located, Server } from '../../cells/index.ts'
 import { keptDecision, planRequestFor, seedOf } from '../../conductor/index.ts'
 import { type Assumptions, type Decision, MAX_WHAT_IF_SERVERS, type WhatIfResult } from '../../contracts/index.ts'
 import { badRequest, newId, type RequestContext } from '../../kernel/index.ts'
@@ -9,15 +9,23 @@ import { checkFits, checkPlace, type CreateServers, flavorCopy, flavorFor, image
 /** How a server came to its host. */
 export interface ServerScheduling {
   readonly server_id: string
-  /** `unknown`: placed by a release that did not write down how. */
-  readonly state: 'pending' | 'placed' | 'failed' | 'unknown'
+  /**
+   * `moved`: the decision is that of its first host, which it has left since. `unknown`: placed by a release that did
+   * not write down how.
+   */
+  readonly state: 'pending' | 'placed' | 'moved' | 'failed' | 'unknown'
   readonly decision: Decision | null
 }
 
 export function schedulingOf({ server }: Located): ServerScheduling {
   const decision = keptDecision(server.explanation)
-  const state = decision ? (decision.chosen ? 'placed' : 'failed') : server.task_state === 'scheduling' ? 'pending' : 'unknown'
-  return { server_id: server.id, state, decision }
+  return { server_id: server.id, state: stateOf(server, decision), decision }
+}
+
+function stateOf({ host, task_state }: Server, decision: Decision | null): ServerScheduling['state'] {
+  if (decision === null) return task_state === 'scheduling' ? 'pending' : 'unknown'
+  if (decision.chosen === null) return 'failed'
+  return host === null || host === decision.chosen.host ? 'placed' : 'moved'
 }
 
 /**
