@@ -567,6 +567,27 @@ describe('discovery', () => {
     expect((await ask('GET', '/versions', { as: '' })).status).toBe(200)
   })
 
+  test('tells that nothing is imported, and answers what Horizon and older clients look into', async () => {
+    expect((await ask('GET', '/v2/info/import')).json).toMatchObject({ 'import-methods': { value: [] } })
+    for (const [path, name] of [['/v2/tasks', 'tasks'], ['/v2/metadefs/namespaces', 'namespaces']] as const) {
+      expect((await ask('GET', path)).json).toMatchObject({ [name]: [], first: path })
+      expect((await ask('GET', path, { as: '' })).status).toBe(401)
+    }
+    const image = (await ask('POST', '/v2/images', { body: { name: 'i' } })).json
+    const refused = [
+      ['POST', '/v2/tasks'],
+      ['POST', `/v2/images/${image.id}/import`],
+      ['PUT', `/v2/images/${image.id}/stage`],
+      ['POST', `/v2/images/${image.id}/locations`],
+    ] as const
+    for (const [method, path] of refused) expect([path, (await ask(method, path)).status]).toEqual([path, 501])
+    expect((await ask('GET', '/v2/info/stores')).status).toBe(404)
+    const locations = [{ op: 'add', path: '/locations/-', value: { url: 'file:///etc/passwd', metadata: {} } }]
+    const patched = await ask('PATCH', `/v2/images/${image.id}`, { body: locations, headers: { 'content-type': PATCH_TYPE } })
+    expect(patched.status).toBeGreaterThanOrEqual(400)
+    expect(patched.status).toBeLessThan(500)
+  })
+
   test('schemas are served by name', async () => {
     for (const name of ['image', 'images', 'member', 'members']) {
       expect((await ask('GET', `/v2/schemas/${name}`)).json.name).toBe(name)
@@ -606,7 +627,7 @@ describe('a host', () => {
     const queued = await created()
     expect(images.imageSource(queued, 'http://x')).rejects.toThrow('is not active')
     expect(images.imageSource(newId(), 'http://x')).rejects.toThrow('No image found')
-    const kernel = await active({ disk_format: 'aki', container_format: 'aki' })
-    expect(images.imageSource(kernel, 'http://x')).rejects.toThrow('its disk format is aki')
+    const disc = await active({ disk_format: 'iso' }, 'p1', `${' '.repeat(0x8001)}CD001${' '.repeat(4096)}`)
+    expect(images.imageSource(disc, 'http://x')).rejects.toThrow('its disk format is iso')
   })
 })

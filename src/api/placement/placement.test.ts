@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { startTestCell, TEST_FLAVOR, type TestCell } from '../../../test/support/cell.ts'
 import { quietLog } from '../../../test/support/quiet-log.ts'
+import { differences, exchangesWith, Stands } from '../../../test/support/recordings.ts'
 import { createPlacement } from '../../compute/index.ts'
 import { newId, Problem, type RequestContext } from '../../kernel/index.ts'
 import { asProblem } from '../../platform/db/index.ts'
@@ -184,6 +185,20 @@ describe('the placement API', () => {
     expect((await ask('/traits?associated=true')).body.traits).toEqual(['COMPUTE_NODE', 'HW_ARCH_X86_64'])
     expect((await ask('/traits/COMPUTE_NODE')).status).toBe(204)
     expect((await ask('/traits/CUSTOM_GOLD')).status).toBe(404)
+  })
+
+  test('answers have the form of Placement’s own', async () => {
+    const hosts = await providers()
+    const recorded = await exchangesWith('placement')
+    const uuids = recorded[2]!.response as { resource_providers: { uuid: string }[] }
+    const stands = new Stands(/^$/)
+    uuids.resource_providers.forEach(({ uuid }, index) => stands.set(uuid, hosts[index].uuid))
+    for (const { path, query, status, response, command } of recorded) {
+      // As the client did: it speaks this version all along.
+      const answer = await ask(`${stands.here(path)}${query && `?${query}`}`, { version: '1.29' })
+      const theirs = JSON.parse(stands.here(JSON.stringify(response)))
+      expect([command, answer.status, differences(theirs, answer.body)]).toEqual([command, status, []])
+    }
   })
 
   test('writing is refused with the reason', async () => {
