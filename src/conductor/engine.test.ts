@@ -8,7 +8,7 @@ import type { GlobalTx } from '../platform/db/index.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { Crash, type Probe } from './run.ts'
 import { none, step, type Step, type TaskKind } from './task.ts'
-import { cancelTasks, insertTask } from './tasks.store.ts'
+import { absentOwners, cancelTasks, insertTask } from './tasks.store.ts'
 
 let databases: TestDatabases
 beforeAll(async () => {
@@ -101,6 +101,34 @@ test('two engines never run one task at once', async () => {
   await allDone()
   expect(overlaps).toBe(0)
   expect(runs.toSorted()).toEqual(ids.toSorted())
+})
+
+test('what a conductor held that is gone goes on elsewhere before the lease runs out, and not what one holds that lives', async () => {
+  const alive = databases.global.announce('alive/1')
+  await alive.ready
+  const ids = { 'gone/1': await addTask(), 'alive/1': await addTask() }
+  for (const [owner, id] of Object.entries(ids)) {
+    await databases.global.sql`
+      update tasks set lease_owner = ${owner}, lease_until = now() + interval '1 hour', lease_number = 1 where id = ${id}`
+  }
+  expect(await absentOwners(databases.global)).toEqual(['gone/1'])
+  await startEngine([kindOf([step('nothing', { undo: none('nothing is done') })])])
+  await eventually(async () => expect((await tasksLeft()).map((task) => task.lease_owner)).toEqual(['alive/1']), 20)
+  await alive.end()
+  await allDone()
+})
+
+test('the tasks of a conductor that lost its connections stay its own', async () => {
+  const name = `conductor/${newId()}`
+  const presence = databases.global.announce(name)
+  await presence.ready
+  const id = await addTask()
+  await databases.global.sql`
+    update tasks set lease_owner = ${name}, lease_until = now() + interval '1 hour', lease_number = 1 where id = ${id}`
+  await databases.global.sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'`
+  await eventually(async () => expect(await absentOwners(databases.global)).toEqual([]), 20)
+  await presence.end()
+  await eventually(async () => expect(await absentOwners(databases.global)).toEqual([name]), 20)
 })
 
 test('tasks of one subject run one after the other, oldest first', async () => {

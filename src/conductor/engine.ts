@@ -2,13 +2,15 @@ import { newId, type Clock } from '../kernel/index.ts'
 import { message, taskReady, tasksTopic } from '../contracts/index.ts'
 import type { Bus, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
-import { asProblem } from '../platform/db/index.ts'
+import { asProblem, type Presence } from '../platform/db/index.ts'
 import { Cancelled, Crash, type Probe, runTask, Stopping } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
 import {
+  absentOwners,
   type AnyDatabase,
   dropLease,
   dropLeasesOf,
+  dropLeasesOfOwner,
   dueTasks,
   isCancelled,
   LeaseLost,
@@ -47,7 +49,7 @@ export interface Engine {
   load(): { database: string; running: number; waiting: number }
 }
 
-/** How long a conductor may be silent before another one takes over its tasks. */
+/** How long a conductor may be silent before another one takes over its tasks; one that is seen to be gone is not waited for. */
 const LEASE_S = 15
 const RENEW_MS = (LEASE_S * 1000) / 3
 /** Finds what no doorbell told of: lost messages, expired leases, tasks put off. */
@@ -79,6 +81,9 @@ export function createEngine(options: EngineOptions): Engine {
   let timers: ReturnType<typeof setInterval>[] = []
   const rounds = new Set<Promise<void>>()
   let stopping = false
+  let presence: Presence | undefined
+  /** Owners of leases that were not there at the last sweep. */
+  let missed = new Set<string>()
 
   function offer(id: string, retry_ms = FIRST_RETRY_MS): void {
     if (stopping || running.has(id) || waiting.has(id) || deferred.has(id) || waiting.size >= MAX_WAITING) return
@@ -161,11 +166,22 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
+  /** Frees what conductors hold that are gone. One that is missed twice is: its connection may have been made anew. */
+  async function takeOver(): Promise<void> {
+    const absent = (await absentOwners(db)).filter((each) => each !== owner)
+    for (const gone of absent.filter((each) => missed.has(each))) {
+      log.warn({ conductor: gone }, 'a conductor is gone; its tasks go on elsewhere')
+      await dropLeasesOfOwner(db, gone)
+    }
+    missed = new Set(absent)
+  }
+
   async function sweep(): Promise<void> {
     for (const [id, { task, after_s }] of cutOff) {
       await dropLease(db, task, after_s)
       cutOff.delete(id)
     }
+    await takeOver()
     for (const id of await dueTasks(db, SWEEP_LIMIT)) offer(id)
   }
 
@@ -189,6 +205,8 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     load: () => ({ database: db.id, running: running.size, waiting: waiting.size }),
     async start() {
+      presence = db.announce(owner)
+      await presence.ready
       await dropLeasesOf(db, options.conductor)
       doorbell = bus.consume(tasksTopic(db.id), { group: 'conductor', concurrency: options.concurrency }, async (message) => {
         offer(taskReady.parse(message).task_id)
@@ -211,6 +229,7 @@ export function createEngine(options: EngineOptions): Engine {
       const deadline = new AbortController()
       await Promise.race([all, clock.sleep(STOP_DEADLINE_MS, deadline.signal)])
       deadline.abort()
+      await presence?.end()
     },
   }
 }

@@ -1,5 +1,5 @@
 import { newId } from '../kernel/index.ts'
-import type { CellSql, CellTx, Database, Fragment, GlobalSql, GlobalTx } from '../platform/db/index.ts'
+import { type CellSql, type CellTx, type Database, type Fragment, type GlobalSql, type GlobalTx, isPresent } from '../platform/db/index.ts'
 import type { Failure } from './task.ts'
 
 export type AnyDatabase = Database<'global'> | Database<'cell'>
@@ -101,6 +101,18 @@ export async function dropLeasesOf(db: AnyDatabase, conductor: string): Promise<
   await db.sql`
     update tasks set lease_until = null, lease_owner = null
     where starts_with(lease_owner, ${`${conductor}/`})`
+}
+
+/** Who holds leases and is not there any more: conductors that ended without a word. */
+export async function absentOwners({ sql }: AnyDatabase): Promise<string[]> {
+  const rows = await sql<{ lease_owner: string }[]>`
+    select distinct lease_owner from tasks
+    where lease_owner is not null and not ${isPresent(sql, sql`lease_owner`)}`
+  return rows.map((row) => row.lease_owner)
+}
+
+export async function dropLeasesOfOwner(db: AnyDatabase, owner: string): Promise<void> {
+  await db.sql`update tasks set lease_until = null, lease_owner = null where lease_owner = ${owner}`
 }
 
 export async function dueTasks(db: AnyDatabase, limit: number): Promise<string[]> {

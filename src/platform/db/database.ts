@@ -1,5 +1,6 @@
 import type postgres from 'postgres'
 import { isRetryable } from './errors.ts'
+import type { Presence } from './presence.ts'
 
 /**
  * Which of the two kinds of database a statement is for. They may be on two servers, so no statement, join or
@@ -42,6 +43,8 @@ export interface Database<S extends Scope> {
    * @throws what `work` throws, after a rollback; errors of the database as the driver gives them (see `asProblem`).
    */
   transaction<T>(work: (tx: Tx<S>) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** Lets others who share the database see that `name` lives, for as long as it does (see `isPresent`). */
+  announce(name: string): Presence
 }
 
 export type GlobalDb = Database<'global'>
@@ -58,11 +61,17 @@ export const TRANSACTION_ATTEMPTS = 5
 const RETRY_WAIT_MS = 10
 
 /** Puts the port of a database on a pool of the driver. */
-export function database<S extends Scope>(scope: S, id: string, pool: postgres.Sql<ColumnTypes>): Database<S> {
+export function database<S extends Scope>(
+  scope: S,
+  id: string,
+  pool: postgres.Sql<ColumnTypes>,
+  announce: Database<S>['announce'],
+): Database<S> {
   return {
     scope,
     id,
     sql: pool as unknown as Sql<S>,
+    announce,
     async transaction<T>(work: (tx: Tx<S>) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
       const mode = transactionMode(options)
       for (let attempt = 1; ; attempt++) {

@@ -16,6 +16,7 @@ export {
 export { asProblem, isConnectionLoss, isForeignKeyViolation, isRetryable, isUniqueViolation } from './errors.ts'
 export { ConnectionStringError } from './connection.ts'
 export { createSharedReads } from './shared-reads.ts'
+export { isPresent, type Presence } from './presence.ts'
 export { MigrationError } from './migrate.ts'
 export { type DatabaseOptions, type Databases, openDatabases } from './open.ts'
 export { EmbeddedPostgresError } from './distribution.ts'

@@ -4,6 +4,7 @@ import type { Logger } from '../log/index.ts'
 import { type CellDb, type ColumnTypes, database, type GlobalDb, type Scope } from './database.ts'
 import { migrate } from './migrate.ts'
 import { openPool } from './pool.ts'
+import { announce, type Presence } from './presence.ts'
 
 export interface DatabaseOptions {
   /** `[api_database] connection`; its tables stand in the schema `global`. */
@@ -42,17 +43,30 @@ const CLOSE_DEADLINE_S = 5
 export async function openDatabases(options: DatabaseOptions): Promise<Databases> {
   const { log, onStatement, maxConnections = MAX_CONNECTIONS } = options
   const pools: postgres.Sql<ColumnTypes>[] = []
+  const presences = new Set<Presence>()
 
   async function open<S extends Scope>(scope: S, id: string, connection: string, schema: string, max: number) {
     const pool = openPool({ connection, schema, maxConnections: max, ...(onStatement ? { onStatement } : {}) })
     pools.push(pool)
     const count = await migrate(pool, schema, scope)
     if (count > 0) log.info(`database ${id}: applied ${count} migration(s) to schema "${schema}"`)
-    return database(scope, id, pool)
+    return database(scope, id, pool, (name) => {
+      const presence = announce(openPool({ connection, schema, maxConnections: 1, forLife: true }), name)
+      presences.add(presence)
+      return {
+        ready: presence.ready,
+        async end() {
+          if (presences.delete(presence)) await presence.end()
+        },
+      }
+    })
   }
 
   async function close(): Promise<void> {
-    await Promise.all(pools.map((pool) => pool.end({ timeout: CLOSE_DEADLINE_S })))
+    await Promise.all([
+      ...pools.map((pool) => pool.end({ timeout: CLOSE_DEADLINE_S })),
+      ...[...presences].map((presence) => presence.end()),
+    ])
   }
 
   const cellIds = new Set(options.cells.map((cell) => cell.id))

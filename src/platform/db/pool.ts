@@ -8,6 +8,8 @@ export interface PoolOptions {
   /** The PostgreSQL schema that bare names mean; the only one on the search path, so that no join leaves it. */
   readonly schema: string
   readonly maxConnections: number
+  /** Keeps a connection for as long as it can; else it is made anew from time to time. */
+  readonly forLife?: boolean
   /** Called for each statement that is sent: tests count them. */
   readonly onStatement?: (text: string) => void
 }
@@ -31,6 +33,7 @@ export function openPool(options: PoolOptions): postgres.Sql<ColumnTypes> {
     ssl: endpoint.ssl,
     max: options.maxConnections,
     connect_timeout: CONNECT_TIMEOUT_S,
+    ...(options.forLife ? { max_lifetime: null } : {}),
     backoff: (attempts) => Math.min(0.01 * 2 ** attempts, RECONNECT_WAIT_MAX_S),
     types: { bigint: { to: 20, from: [20], parse: safeInteger, serialize: (value: number) => `${value}` } },
     // Notices are of use to someone at a psql prompt; the driver would print them.
