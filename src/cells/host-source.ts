@@ -60,6 +60,7 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
 
   const schedulable = (servers: readonly string[]) => cell.sql`
     hosts.id, hosts.host, hosts.node, host_ip, hypervisor_type, hypervisor_version, cpu_info, supported_instances,
+    traits, metrics,
     vcpus, memory_mb, local_gb, reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity,
     disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, busy.servers as io_ops,
     failed_builds, disabled, forced_down, last_seen_at, claims_of.servers as claimed

@@ -45,6 +45,8 @@ export async function reportInventory(db: CellDb, host: string, inventory: Inven
     hypervisor_version: inventory.hypervisor_version,
     cpu_info: inventory.cpu_info,
     supported_instances: inventory.supported_instances,
+    traits: inventory.traits ?? [],
+    metrics: inventory.metrics ?? {},
     vcpus: inventory.vcpus,
     memory_mb: inventory.memory_mb,
     local_gb: inventory.local_gb,

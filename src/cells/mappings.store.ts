@@ -1,4 +1,4 @@
-import { demand, type Flavor } from '../contracts/index.ts'
+import type { Flavor } from '../contracts/index.ts'
 import { Problem } from '../kernel/index.ts'
 import type { Fragment, GlobalDb, GlobalSql, GlobalTx } from '../platform/db/index.ts'
 import type { Server } from './server.ts'
@@ -88,7 +88,7 @@ async function acceptWithin(
 ): Promise<boolean> {
   const mappings = servers.map((server) => {
     const { id: server_id, project_id, user_id, flavor, image_id, availability_zone, created_at, group_id } = server
-    const { vcpus, memory_mb } = demand(flavor)
+    const { vcpus, memory_mb } = flavor
     return { server_id, project_id, user_id, vcpus, memory_mb, created_at, flavor, image_id, availability_zone, group_id }
   })
   const written = await sql`

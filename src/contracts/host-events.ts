@@ -27,6 +27,10 @@ export const Inventory = T.Object({
   cpu_info: T.Record(T.String(), T.Unknown()),
   /** `[arch, hypervisor type, vm mode]` triples. */
   supported_instances: T.Array(T.Tuple([T.String(), T.String(), T.String()]), { maxItems: 256 }),
+  /** What the host can do, by the names of os-traits, or CUSTOM_ ones. */
+  traits: T.Optional(T.Array(T.String({ pattern: '^[A-Z0-9_]{1,255}$' }), { maxItems: 1024 })),
+  /** Measurements by name, for MetricsFilter and MetricsWeigher. */
+  metrics: T.Optional(T.Record(T.String({ pattern: '^[\\w.]{1,255}$' }), T.Number(), { maxProperties: 64 })),
 })
 export type Inventory = Static<typeof Inventory>
 

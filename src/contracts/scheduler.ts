@@ -23,13 +23,22 @@ export const hostsChanged = message(
   }),
 )
 
-/** What a server of this flavor claims on a host. Disk is root, ephemeral and swap, as Placement counts it. */
+/**
+ * What a server of this flavor claims on a host. Disk is root, ephemeral and swap, as Placement counts it. Extra specs
+ * `resources:VCPU`, `resources:MEMORY_MB` and `resources:DISK_GB` say another amount, also 0, as in Nova.
+ */
 export function demand(flavor: Flavor): { vcpus: number; memory_mb: number; disk_gb: number } {
   return {
-    vcpus: flavor.vcpus,
-    memory_mb: flavor.memory_mb,
-    disk_gb: flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap_mb / 1024),
+    vcpus: amount(flavor, 'VCPU') ?? flavor.vcpus,
+    memory_mb: amount(flavor, 'MEMORY_MB') ?? flavor.memory_mb,
+    disk_gb: amount(flavor, 'DISK_GB') ?? flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap_mb / 1024),
   }
+}
+
+/** What is no whole number that a claim can hold says nothing. */
+function amount({ extra_specs }: Flavor, resource: string): number | undefined {
+  const said = extra_specs[`resources:${resource}`]
+  return said !== undefined && /^\d{1,9}$/.test(said) ? Number(said) : undefined
 }
 
 /** A compute node as its cell stores it: inventory, the sum of claims, and the state of its service. */
@@ -44,6 +53,9 @@ export interface HostRow {
   readonly cpu_info: Readonly<Record<string, unknown>>
   /** `[arch, hypervisor type, vm mode]` triples. */
   readonly supported_instances: readonly (readonly string[])[]
+  /** What it says it can do, by the names of os-traits, and what it has measured. */
+  readonly traits?: readonly string[]
+  readonly metrics?: Readonly<Record<string, number>>
   readonly availability_zone: string
   /** The metadata of each aggregate that has the host, in the order of their ids. */
   readonly aggregates: readonly Readonly<Record<string, string>>[]

@@ -1,5 +1,6 @@
 import type { PlanRequest } from '../contracts/index.ts'
 import { type Condition, type Filter, type FilterOptions, type Rejected, type Says, verb } from './filters/filter.ts'
+import { traitsFilter } from './filters/traits.ts'
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
 import { type Asked, createRequestClasses, type Questions, type RequestClasses } from './request-class.ts'
@@ -95,7 +96,7 @@ function questionsOf(policy: Policy, asked: Asked): Questions {
   if (requested_node !== undefined) {
     add(draft, 'requested_node', { kind: 'node_in', nodes: [requested_node], says: notAskedFor })
   }
-  for (const filter of policy.filters) {
+  for (const filter of [traitsFilter, ...policy.filters]) {
     for (const condition of filter.asks(asked, policy.options)) add(draft, filter.name, condition)
   }
   return draft

@@ -16,15 +16,18 @@ import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { explain } from './explanation.ts'
 import { enabledFilters, type FilterOptions } from './filters/index.ts'
+import { metricsFilter } from './filters/metrics.ts'
 import { createFleet } from './fleet.ts'
 import type { CellSource } from './host.ts'
 import { type Plan, plan, type Policy } from './plan.ts'
+import { type MetricsOptions, metricWeights } from './metric-weights.ts'
 import { CATCH_UP_EVERY_MS, createReplica, type Replica } from './replica.ts'
 import { MAX_RANKED, type Snapshot } from './snapshot.ts'
 import { createTaken } from './taken.ts'
 import { warmUp } from './warm-up.ts'
 import { whatIf } from './what-if.ts'
 import { chooseWeighers, type Multipliers } from './weighers/index.ts'
+import { metricsWeigher } from './weighers/metrics.ts'
 
 /** The part of the configuration that decisions depend on. */
 export interface SchedulerConfig {
@@ -33,11 +36,12 @@ export interface SchedulerConfig {
     readonly service_down_time: number
   }
   readonly filter_scheduler: Partial<Multipliers> &
-    FilterOptions & {
+    Omit<FilterOptions, 'metrics'> & {
       readonly enabled_filters: readonly string[]
       readonly host_subset_size: number
       readonly shuffle_best_same_weighed_hosts: boolean
     }
+  readonly metrics?: MetricsOptions
 }
 
 export interface SchedulerParts {
@@ -181,12 +185,17 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
   }
 }
 
+const NO_METRICS: MetricsOptions = { weight_multiplier: 0, weight_setting: [], required: false, weight_of_unavailable: 0 }
+
 /** How decisions are made with these options. @throws {Error} for an option that cannot be */
-export function policyOf({ filter_scheduler: options }: SchedulerConfig): Policy {
+export function policyOf({ filter_scheduler: options, metrics = NO_METRICS }: SchedulerConfig): Policy {
+  const weights = metricWeights(metrics)
+  const filters = enabledFilters(options.enabled_filters)
   return {
-    filters: enabledFilters(options.enabled_filters),
-    options,
-    weighers: chooseWeighers(options),
+    // A required metric that a host lacks must not be weighed as if there were one.
+    filters: metrics.required && weights.length > 0 ? [...new Set([...filters, metricsFilter])] : filters,
+    options: { ...options, metrics: weights },
+    weighers: [...chooseWeighers(options), ...metricsWeigher(metrics)],
     host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
     shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,
   }

@@ -54,6 +54,7 @@ export const FILTER_OPTIONS: FilterOptions = {
   image_properties_default_architecture: undefined,
   aggregate_image_properties_isolation_namespace: undefined,
   aggregate_image_properties_isolation_separator: '.',
+  metrics: [],
 }
 
 export function policyOf(changes: Partial<Policy> = {}): Policy {

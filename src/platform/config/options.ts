@@ -258,6 +258,15 @@ export const options = {
     soft_affinity_weight_multiplier: multiplier('soft_affinity_weight_multiplier', 1),
     soft_anti_affinity_weight_multiplier: multiplier('soft_anti_affinity_weight_multiplier', 1),
   },
+  metrics: {
+    weight_multiplier: decimal({ default: 1, help: 'MetricsWeigher: weight of all metrics together.' }),
+    weight_setting: list({
+      default: [],
+      help: 'MetricsWeigher, MetricsFilter: metrics that hosts report and their ratios, name1=1.0, name2=-1.3.',
+    }),
+    required: boolean({ default: true, help: 'Pass over hosts that lack one of these metrics.' }),
+    weight_of_unavailable: decimal({ default: -10_000, help: 'What such a host weighs where they are not required.' }),
+  },
   conductor: {
     workers: integer({ default: 64, min: 1, help: 'Tasks of one database that a conductor works on at once.' }),
   },

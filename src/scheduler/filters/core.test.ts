@@ -16,3 +16,10 @@ test('a host whose capacity shrank below its claims has none free', () => {
     'No valid host was found: 2 of 2 hosts lack 1 vCPU (best has 0 free).',
   )
 })
+
+test('an extra spec says what is claimed in place of the flavor’s own, here and by the claim', () => {
+  const fleet = fleetOf({ vcpus_used: 6 }, {})
+  const passed = (spec: string) =>
+    filtered(coreFilter, fleet, requestFor({ vcpus: 4, extra_specs: { 'resources:VCPU': spec } })).passed
+  expect([passed('2'), passed('0'), passed('8'), passed('many')]).toEqual([[1, 2], [1, 2], [2], [2]])
+})

@@ -1,4 +1,5 @@
 import type { Fact, Host, Quantity } from '../host.ts'
+import type { MetricWeight } from '../metric-weights.ts'
 import type { Asked } from '../request-class.ts'
 
 /** Hosts that one condition rejected first: they passed every condition before it. */
@@ -60,6 +61,8 @@ export interface FilterOptions {
   readonly image_properties_default_architecture: string | undefined
   readonly aggregate_image_properties_isolation_namespace: string | undefined
   readonly aggregate_image_properties_isolation_separator: string
+  /** `[metrics] weight_setting` */
+  readonly metrics: readonly MetricWeight[]
 }
 
 export const has = (fact: Fact, says: Says): Condition => ({ kind: 'has', fact, says })

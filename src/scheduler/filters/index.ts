@@ -24,6 +24,7 @@ import { imagePropertiesFilter } from './image-properties.ts'
 import { ioOpsFilter } from './io-ops.ts'
 import { isolatedHostsFilter } from './isolated-hosts.ts'
 import { jsonFilter } from './json.ts'
+import { metricsFilter } from './metrics.ts'
 import { numInstancesFilter } from './num-instances.ts'
 import { ramFilter } from './ram.ts'
 import { retryFilter } from './retry.ts'
@@ -52,6 +53,7 @@ const FILTERS: readonly Filter[] = [
   retryFilter,
   ioOpsFilter,
   numInstancesFilter,
+  metricsFilter,
   aggregateInstanceExtraSpecsFilter,
   aggregateImagePropertiesIsolation,
   aggregateMultiTenancyIsolation,
