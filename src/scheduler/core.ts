@@ -60,6 +60,9 @@ export interface Core extends CoreSize {
   integerColumn(index: number): Int32Array
   floatColumn(index: number): Float32Array
   doubleColumn(index: number): Float64Array
+  /** For each block of 64 hosts: no value in the column of f32 is more, or less. Weighers read it if it is `ranged`. */
+  ceilings(index: number): Float32Array
+  depths(index: number): Float32Array
   bitmap(index: number): Uint32Array
   /** No slot from here on has a host. */
   use(slots: number): void
@@ -87,6 +90,7 @@ export interface CoreRecord extends Outcome {
     rounded: number,
     exact: number,
     real: boolean,
+    ranged: boolean,
     floor: number | null,
     multiplier: number,
     roundedMultipliers: number,
@@ -132,6 +136,8 @@ export function openCore(size: CoreSize): Core {
   }
   const integers = place(size.integers * slots * 4)
   const floats = place(size.floats * slots * 4)
+  const ceilings = place(size.floats * room * 4)
+  const depths = place(size.floats * room * 4)
   const doubles = place(size.doubles * slots * 8)
   const bitmaps = place((size.bitmaps * slots) / 8)
   const logAt = place(logged * entryWords * 4)
@@ -176,7 +182,7 @@ export function openCore(size: CoreSize): Core {
         words[word + 2] = Math.min(Math.max(amount, QUANTITY_MIN - 1), QUANTITY_MAX + 1)
         words[word + 6] = 4 + operand * 4
       },
-      setWeigher(at, rounded, exact, real, floor, multiplier, roundedMultipliers, exactMultipliers) {
+      setWeigher(at, rounded, exact, real, ranged, floor, multiplier, roundedMultipliers, exactMultipliers) {
         const word = weigherAt + at * WEIGHER_WORDS
         words[word] = floats + rounded * slots * 4
         words[word + 1] = real ? doubles + exact * slots * 8 : integers + exact * slots * 4
@@ -187,6 +193,8 @@ export function openCore(size: CoreSize): Core {
         words[word + 12] = roundedMultipliers < 0 ? 0 : floats + roundedMultipliers * slots * 4
         words[word + 13] = exactMultipliers < 0 ? 0 : doubles + exactMultipliers * slots * 8
         words[word + 14] = 4 + exact * 4
+        words[word + 26] = ranged ? ceilings + rounded * room * 4 : 0
+        words[word + 27] = ranged ? depths + rounded * room * 4 : 0
       },
       scan(count, keep) {
         assert(count >= 1 && count <= MAX_RANKED, TOO_MANY_RANKED)
@@ -215,6 +223,8 @@ export function openCore(size: CoreSize): Core {
     integerColumn: (index) => new Int32Array(memory.buffer, integers + index * slots * 4, slots),
     floatColumn: (index) => new Float32Array(memory.buffer, floats + index * slots * 4, slots),
     doubleColumn: (index) => new Float64Array(memory.buffer, doubles + index * slots * 8, slots),
+    ceilings: (index) => new Float32Array(memory.buffer, ceilings + index * room * 4, room),
+    depths: (index) => new Float32Array(memory.buffer, depths + index * room * 4, room),
     bitmap: (index) => new Uint32Array(memory.buffer, bitmaps + (index * slots) / 8, slots / 32),
     use: (used) => core.use(Math.ceil(used / 64)),
     log(number, slot, quantities) {

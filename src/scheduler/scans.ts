@@ -127,14 +127,14 @@ export function createScans(memory: Memory, names: Names, variations: Variations
         exact = to.integer
         marks.push(writeNamed(measure, to))
       }
-      const real = measure.kind === 'value'
+      const [real, ranged] = [measure.kind === 'value', measure.kind === 'quantity']
       if (!varies(weighing)) {
-        record.setWeigher(at, rounded, exact, real, floor, multiplier, -1, -1)
+        record.setWeigher(at, rounded, exact, real, ranged, floor, multiplier, -1, -1)
         continue
       }
       const own = values.indexOf(`multiplier ${weighing.option} ${multiplier}`, (host) => multiplierFor(host, weighing))
       if (own === undefined) return 'values'
-      record.setWeigher(at, rounded, exact, real, floor, mostOf(weighing), memory.firstValue + own, own)
+      record.setWeigher(at, rounded, exact, real, ranged, floor, mostOf(weighing), memory.firstValue + own, own)
     }
     return null
   }

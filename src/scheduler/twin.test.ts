@@ -376,7 +376,7 @@ test.each([0, 1])('what is kept of requests that come again is what a scan finds
       const extra_specs: Record<string, string> = nth % 5 === 4 ? { num_instances: '<= 3' } : {}
       return { ...request, availability_zone: nth % 3 === 2 ? 'az1' : null, flavor: { ...request.flavor, extra_specs } }
     })
-    for (let round = 0; round < 2_000; round++) {
+    for (let round = 0; round < 3_500; round++) {
       const request = requests[randomBelow(classes, random)] as PlanRequest
       agree(policy, fleet, twin, { ...request, seed: round, count: round % 50 === 0 ? 64 : 3 })
       decisions += 3
@@ -403,5 +403,5 @@ test.each([0, 1])('what is kept of requests that come again is what a scan finds
       }
     }
   }
-  expect(decisions).toBe(24_000)
+  expect(decisions).toBe(42_000)
 }, TIMEOUT_MS)

@@ -2,6 +2,7 @@ import type { HostRow } from '../contracts/index.ts'
 import type { Condition, Rejected } from './filters/filter.ts'
 import { type Demand, type Fact, factsOf, type Host, QUANTITIES, type Quantity, quantitiesOf } from './host.ts'
 import type { Outcome, Pass, Snapshot } from './snapshot.ts'
+import { variationsOf } from './variations.ts'
 import { type Measure, measured, multiplierFor, type Weighing } from './weighers/weigher.ts'
 
 /** What the fleet can do, done the plain way. */
@@ -60,8 +61,8 @@ export function createTwin(options: { service_down_time: number }): Twin {
   const hosts: (TwinHost | null)[] = []
   const known = new Map<string, TwinHost>()
   let columns = openColumns(64)
-  /** Hosts in aggregates. */
-  let aggregated = 0
+  /** Hosts whose aggregates say multipliers. */
+  let varied = 0
   /** Hosts in each cell. */
   const cells = new Map<string, number>()
 
@@ -95,7 +96,8 @@ export function createTwin(options: { service_down_time: number }): Twin {
       known.set(keyOf(cellId, row.id), host)
       cells.set(cellId, (cells.get(cellId) ?? 0) + 1)
     }
-    aggregated += Number(row.aggregates.length > 0) - Number(host.quantities.length > 0 && host.row.aggregates.length > 0)
+    if (host.quantities.length > 0) varied -= Number(variationsOf(host.row).length > 0)
+    varied += Number(variationsOf(row).length > 0)
     host.row = row
     writeQuantities(host)
     writeFacts(host, now)
@@ -106,7 +108,7 @@ export function createTwin(options: { service_down_time: number }): Twin {
     if (!host) return
     known.delete(keyOf(cellId, hostId))
     hosts[host.slot] = null
-    aggregated -= Number(host.row.aggregates.length > 0)
+    varied -= Number(variationsOf(host.row).length > 0)
     cells.set(cellId, (cells.get(cellId) ?? 0) - 1)
   }
 
@@ -196,12 +198,11 @@ export function createTwin(options: { service_down_time: number }): Twin {
     ranges: readonly Range[],
     count: number,
   ): readonly Ranked[] {
-    const varied = aggregated > 0
     const scales = weighings.flatMap((weighing, index): Scale[] => {
       const { floor, multiplier } = weighing
       const { low, high } = ranges[index] as Range
       if (high <= low) return []
-      const multipliers = varied ? each(left, survivors, (host) => multiplierFor(host, weighing)) : null
+      const multipliers = varied > 0 ? each(left, survivors, (host) => multiplierFor(host, weighing)) : null
       const of = values[index] as Values
       return [{ values: of, floor: floor ?? -Infinity, multiplier, multipliers, low, range: high - low }]
     })

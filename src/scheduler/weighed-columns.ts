@@ -14,6 +14,9 @@ interface Column {
   readonly floor: number | null
   readonly index: number
   readonly values: Float32Array
+  /** For each block of 64 hosts: no value is more, or less. */
+  readonly ceilings: Float32Array
+  readonly depths: Float32Array
 }
 
 export function createWeighedColumns(core: Core, room: number): WeighedColumns {
@@ -27,19 +30,27 @@ export function createWeighedColumns(core: Core, room: number): WeighedColumns {
         if (column.of === of && column.floor === floor) return column.index
       }
       if (columns.length === room) return undefined
-      const column = { of, floor, index: columns.length, values: core.floatColumn(columns.length) }
+      const index = columns.length
+      const values = core.floatColumn(index)
+      const column = { of, floor, index, values, ceilings: core.ceilings(index), depths: core.depths(index) }
       columns.push(column)
       const exact = core.integerColumn(of)
-      for (let slot = 0; slot < exact.length; slot++) column.values[slot] = bounded(exact[slot] as number, floor)
+      for (let slot = 0; slot < exact.length; slot++) writeTo(column, slot, exact[slot] as number)
       return column.index
     },
     write(slot, values) {
       for (let at = 0; at < columns.length; at++) {
         const column = columns[at] as Column
-        column.values[slot] = bounded(values[column.of] as number, column.floor)
+        writeTo(column, slot, values[column.of] as number)
       }
     },
   }
 }
 
-const bounded = (value: number, floor: number | null): number => (floor !== null && value < floor ? floor : value)
+function writeTo({ floor, values, ceilings, depths }: Column, slot: number, value: number): void {
+  values[slot] = floor !== null && value < floor ? floor : value
+  const rounded = values[slot] as number
+  const block = slot >>> 6
+  if (rounded > (ceilings[block] as number)) ceilings[block] = rounded
+  if (rounded < (depths[block] as number)) depths[block] = rounded
+}

@@ -30,6 +30,7 @@ export const AT_MOST: i32 = 3
  *     64 f32 highest of any block      68 f32 lowest of any block
  *     72 f64 coefficient, 80 f64 low, of the scores in `peaks`; 88 and 92 the same in f32
  *     96 f32 floor, -Infinity for none
+ *    104 u32 f32 per block: no value of the block is more; 108 u32 no value is less; 0 where that is not known
  */
 export const WEIGHER_BYTES: i32 = 112
 export const REAL: i32 = 1

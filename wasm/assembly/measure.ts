@@ -26,14 +26,14 @@ export function measureBlocks(): void {
 }
 
 /**
- * Finds the range of each weigher over all survivors, and no block's. Most blocks have no value beyond what was found
- * before, of whatever hosts, and that is quickly seen.
+ * Finds the range of each weigher over all survivors, and no block's. Where it is known that a block has nothing beyond
+ * what was found before, of whatever hosts, its values are not read; else it is known afterwards.
  */
 export function measureOnce(): void {
   for (let at = weighers; at < weighersEnd; at += WEIGHER_BYTES) {
     const values = <usize>load<u32>(at)
     const bounded = load<i32>(at, 12) != 0
-    const high = highestSurvivor(values)
+    const high = highestSurvivor(values, <usize>load<u32>(at, 104))
     store<f32>(at, high, 64)
     store<f64>(at, exact(at, 0, high, true), 40)
     store<i32>(at, 0, 60)
@@ -41,58 +41,72 @@ export function measureOnce(): void {
       store<f64>(at, load<f64>(at, 24), 32)
       continue
     }
-    const low = lowestSurvivor(values)
+    const low = lowestSurvivor(values, <usize>load<u32>(at, 108))
     store<f32>(at, low, 68)
     store<f64>(at, exact(at, 0, low, false), 32)
   }
 }
 
-function highestSurvivor(column: usize): f32 {
+function highestSurvivor(column: usize, ceilings: usize): f32 {
   let high: f32 = -Infinity
   let bar = LOWEST
-  for (let block: i32 = 0, values = column; block < blocks; block++, values += 256) {
-    const top = f32x4.pmax(
-      f32x4.pmax(highestOfSixteen(values), highestOfSixteen(values + 64)),
-      f32x4.pmax(highestOfSixteen(values + 128), highestOfSixteen(values + 192)),
-    )
-    if (!v128.any_true(f32x4.gt(top, bar))) continue
-    let higher = survivorsOf(block)
-    higher &=
-      sixteenAbove(values, bar) |
-      (sixteenAbove(values + 64, bar) << 16) |
-      (sixteenAbove(values + 128, bar) << 32) |
-      (sixteenAbove(values + 192, bar) << 48)
-    if (higher == 0) continue
-    if (<i32>popcnt(higher) > FEW) {
-      mark(higher)
-      high = highestOf(values)
-    } else for (; higher != 0; higher &= higher - 1) high = max(high, load<f32>(values + (<usize>ctz(higher) << 2)))
-    bar = f32x4.splat(high)
+  for (let four: i32 = 0; four < blocks; four += 4) {
+    let likely = ceilings == 0 ? 15 : i32x4.bitmask(f32x4.gt(v128.load(ceilings + (<usize>four << 2)), bar))
+    for (; likely != 0; likely &= likely - 1) {
+      const block = four + ctz(likely)
+      if (block >= blocks) break
+      const values = column + (<usize>block << 8)
+      const top = f32x4.pmax(
+        f32x4.pmax(highestOfSixteen(values), highestOfSixteen(values + 64)),
+        f32x4.pmax(highestOfSixteen(values + 128), highestOfSixteen(values + 192)),
+      )
+      if (ceilings != 0) store<f32>(ceilings + (<usize>block << 2), highest(top))
+      if (!v128.any_true(f32x4.gt(top, bar))) continue
+      let higher = survivorsOf(block)
+      higher &=
+        sixteenAbove(values, bar) |
+        (sixteenAbove(values + 64, bar) << 16) |
+        (sixteenAbove(values + 128, bar) << 32) |
+        (sixteenAbove(values + 192, bar) << 48)
+      if (higher == 0) continue
+      if (<i32>popcnt(higher) > FEW) {
+        mark(higher)
+        high = highestOf(values)
+      } else for (; higher != 0; higher &= higher - 1) high = max(high, load<f32>(values + (<usize>ctz(higher) << 2)))
+      bar = f32x4.splat(high)
+    }
   }
   return high
 }
 
-function lowestSurvivor(column: usize): f32 {
+function lowestSurvivor(column: usize, depths: usize): f32 {
   let low: f32 = Infinity
   let bar = HIGHEST
-  for (let block: i32 = 0, values = column; block < blocks; block++, values += 256) {
-    const bottom = f32x4.pmin(
-      f32x4.pmin(lowestOfSixteen(values), lowestOfSixteen(values + 64)),
-      f32x4.pmin(lowestOfSixteen(values + 128), lowestOfSixteen(values + 192)),
-    )
-    if (!v128.any_true(f32x4.lt(bottom, bar))) continue
-    let lower = survivorsOf(block)
-    lower &=
-      sixteenBelow(values, bar) |
-      (sixteenBelow(values + 64, bar) << 16) |
-      (sixteenBelow(values + 128, bar) << 32) |
-      (sixteenBelow(values + 192, bar) << 48)
-    if (lower == 0) continue
-    if (<i32>popcnt(lower) > FEW) {
-      mark(lower)
-      low = lowestOf(values)
-    } else for (; lower != 0; lower &= lower - 1) low = min(low, load<f32>(values + (<usize>ctz(lower) << 2)))
-    bar = f32x4.splat(low)
+  for (let four: i32 = 0; four < blocks; four += 4) {
+    let likely = depths == 0 ? 15 : i32x4.bitmask(f32x4.lt(v128.load(depths + (<usize>four << 2)), bar))
+    for (; likely != 0; likely &= likely - 1) {
+      const block = four + ctz(likely)
+      if (block >= blocks) break
+      const values = column + (<usize>block << 8)
+      const bottom = f32x4.pmin(
+        f32x4.pmin(lowestOfSixteen(values), lowestOfSixteen(values + 64)),
+        f32x4.pmin(lowestOfSixteen(values + 128), lowestOfSixteen(values + 192)),
+      )
+      if (depths != 0) store<f32>(depths + (<usize>block << 2), lowest(bottom))
+      if (!v128.any_true(f32x4.lt(bottom, bar))) continue
+      let lower = survivorsOf(block)
+      lower &=
+        sixteenBelow(values, bar) |
+        (sixteenBelow(values + 64, bar) << 16) |
+        (sixteenBelow(values + 128, bar) << 32) |
+        (sixteenBelow(values + 192, bar) << 48)
+      if (lower == 0) continue
+      if (<i32>popcnt(lower) > FEW) {
+        mark(lower)
+        low = lowestOf(values)
+      } else for (; lower != 0; lower &= lower - 1) low = min(low, load<f32>(values + (<usize>ctz(lower) << 2)))
+      bar = f32x4.splat(low)
+    }
   }
   return low
 }
