@@ -4,7 +4,7 @@ import { LISTED_COLUMNS, type ListedServer } from './server.ts'
 /** A server as a page has found it: which, and which version of its row. */
 export interface Found {
   readonly id: string
-  readonly version: string
+  readonly version: number
 }
 
 /** Rows remembered of each cell, those used last: 2 to 4 KB each. */
@@ -21,11 +21,11 @@ export interface KnownRows {
  * what a list costs. `version` is the transaction that wrote the row: a row has one version for each that changed it.
  */
 export function createKnownRows({ sql }: CellDb): KnownRows {
-  const known = new Map<string, { version: string; server: ListedServer }>()
+  const known = new Map<string, { version: number; server: ListedServer }>()
 
   async function readAgain(ids: readonly string[]): Promise<void> {
-    const rows = await sql<(ListedServer & { version: string })[]>`
-      select ${sql(LISTED_COLUMNS)}, xmin::text as version from servers where id = any(${ids as string[]}::uuid[])`
+    const rows = await sql<(ListedServer & { version: number })[]>`
+      select ${sql(LISTED_COLUMNS)}, xmin::text::bigint as version from servers where id = any(${ids as string[]}::uuid[])`
     for (const { version, ...server } of rows) known.set(server.id, { version, server })
   }
 

@@ -168,7 +168,7 @@ describe('a row that is known', () => {
 
   test('is not taken for another version of itself', async () => {
     const { id } = servers[1]!
-    expect(await rowsOf(cell()).read([{ id, version: '1' }])).toBeNull()
+    expect(await rowsOf(cell()).read([{ id, version: 1 }])).toBeNull()
   })
 
   test('that nobody remembers is read anew', async () => {

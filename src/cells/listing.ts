@@ -87,7 +87,7 @@ export async function listKnownServers(cell: CellDb, rows: KnownRows, query: Ser
   const { sql } = cell
   for (let look = 1; look <= LOOKS; look++) {
     const found = await inStretches(sql, query, (beyond, limit) => {
-      return sql<Found[]>`select id, xmin::text as version ${page(sql, 'servers', query, beyond, limit)}`
+      return sql<Found[]>`select id, xmin::text::bigint as version ${page(sql, 'servers', query, beyond, limit)}`
     })
     const servers = await rows.read(found)
     if (servers) return servers

@@ -88,8 +88,24 @@ function keyOf({ key_name, public_key }: Server): GuestKey | null {
 }
 
 /** `instance-%08x` and the like: one conversion, d or x, of the server's number in its cell. */
-export function instanceName(template: string, server: Pick<Server, 'number'>): string {
-  return template.replace(/%(0(\d+))?([dx])/, (_all, _flag, width: string | undefined, base: string) =>
-    (server.number ?? 0).toString(base === 'x' ? 16 : 10).padStart(Number(width ?? 0), '0'),
-  )
+export function instanceName(template: string, { number }: Pick<Server, 'number'>): string {
+  const { before, width, base, after } = conversionOf(template)
+  return base === null ? template : `${before}${(number ?? 0).toString(base).padStart(width, '0')}${after}`
+}
+
+interface Conversion {
+  readonly before: string
+  readonly width: number
+  readonly base: 10 | 16 | null
+  readonly after: string
+}
+
+/** There is one template, and a list of servers asks for it with each. */
+let known: Conversion & { readonly template: string } | undefined
+
+function conversionOf(template: string): Conversion {
+  if (known?.template === template) return known
+  const [, before = '', width = '0', letter, after = ''] = /^(.*?)%(?:0(\d+))?([dx])(.*)$/s.exec(template) ?? []
+  known = { template, before, width: Number(width), base: letter === undefined ? null : letter === 'x' ? 16 : 10, after }
+  return known
 }
