@@ -110,7 +110,10 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Host
         applied.delete(domain.id)
       }
     }
-    await leadOutside(layout, everything)
+    await leadOutside(layout, everything).catch((err: unknown) => {
+      machine = null
+      log.error({ err }, `guests cannot leave by ${public_interface}`)
+    })
     await removeSurplus(layout)
   }
 

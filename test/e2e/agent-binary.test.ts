@@ -11,6 +11,7 @@ import { type CloudProcess, startCloudProcess } from '../support/cloud-process.t
 import { type TestDatabases, testDatabases } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { removeHostNetwork } from '../support/host-networks.ts'
 import { has } from '../support/requirements.ts'
 
 interface Server {
@@ -68,6 +69,7 @@ network_namespace = ${host.network}
     agent?.kill('SIGTERM')
     await agent?.exited
     await cloud?.remove()
+    await removeHostNetwork('hv-7', join(directory, 'state'))
     await host?.stop()
     await redis?.stop()
     await databases?.drop()

@@ -1,2 +1,3 @@
+export { type NetworkHost, startNetworkHost } from './network-host.ts'
 export { type LabGuest, labNetwork, labPort, labState, labSubnet, type NetworkLab, startNetworkLab } from './network-lab.ts'
 export { type LibvirtHost, startLibvirtHost } from './libvirt-host.ts'

@@ -18,6 +18,7 @@ export interface NetworkLab {
   host(...command: string[]): Promise<string>
   /** Plugs in a guest at the port's tap, with the port's MAC address and no IP address yet. */
   guest(port: Pick<HostPort, 'id' | 'mac_address'>): Promise<LabGuest>
+  unplugAll(): Promise<void>
   /** A namespace behind an interface `name` of the host. */
   outside(name: string): Promise<LabGuest>
   /** What is left on the host beside its loopback: interfaces and tables. */
@@ -29,12 +30,16 @@ export interface LabGuest {
   readonly namespace: string
   run(...command: string[]): Promise<string>
   try(...command: string[]): Promise<CommandResult>
+  /** Runs a program until the lab ends. */
+  start(...command: string[]): Promise<void>
   /** Configures `eth0` by hand. */
   address(address: string, gateway?: string): Promise<void>
   /** Asks for an address by DHCP and takes it. @returns what the server said, by udhcpc's names. */
   dhcp(): Promise<Record<string, string>>
   /** Whether a ping is answered. */
   reaches(address: string): Promise<boolean>
+  /** What is at a URL, asked for with these headers. @throws {Error} with curl's words, among them the status. */
+  fetch(url: string, ...more: string[]): Promise<string>
   unplug(): Promise<void>
 }
 
@@ -43,6 +48,7 @@ export async function startNetworkLab(): Promise<NetworkLab> {
   const directory = mkdtempSync(join(tmpdir(), `${name}-`))
   await runOrThrow(['chmod', '755', directory])
   const guests: LabGuest[] = []
+  const started: Bun.Subprocess[] = []
   await runOrThrow(['ip', 'netns', 'add', name])
   const host = (...command: string[]): Promise<string> => runOrThrow(['ip', 'netns', 'exec', name, ...command])
   await host('ip', 'link', 'set', 'lo', 'up')
@@ -52,7 +58,7 @@ export async function startNetworkLab(): Promise<NetworkLab> {
     await runOrThrow(['ip', 'netns', 'add', namespace])
     const address = mac === null ? [] : ['address', mac]
     await host('ip', 'link', 'add', interfaceName, ...more, 'type', 'veth', 'peer', 'name', 'eth0', ...address, 'netns', namespace)
-    const guest = labGuest(namespace, directory, interfaceName, host)
+    const guest = labGuest(namespace, directory, interfaceName, host, started)
     guests.push(guest)
     await guest.run('ip', 'link', 'set', 'lo', 'up')
     await guest.run('ip', 'link', 'set', 'eth0', 'up')
@@ -69,6 +75,9 @@ export async function startNetworkLab(): Promise<NetworkLab> {
       await host('ip', 'link', 'set', tap, 'addrgenmode', 'none', 'up')
       return guest
     },
+    async unplugAll() {
+      for (const guest of guests) await guest.unplug().catch(() => {})
+    },
     async outside(interfaceName) {
       const guest = await plug(interfaceName, null, [])
       await host('ip', 'link', 'set', interfaceName, 'up')
@@ -80,6 +89,8 @@ export async function startNetworkLab(): Promise<NetworkLab> {
       return [...links.map((line) => line.split(': ')[1]!).filter((link) => link !== 'lo'), ...tables]
     },
     async remove() {
+      for (const child of started) child.kill()
+      await Promise.all(started.map((child) => child.exited))
       for (const guest of guests) await run(['ip', 'netns', 'delete', guest.namespace])
       await run(['ip', 'netns', 'delete', name])
       rmSync(directory, { recursive: true, force: true })
@@ -92,12 +103,17 @@ function labGuest(
   directory: string,
   interfaceName: string,
   host: (...command: string[]) => Promise<string>,
+  started: Bun.Subprocess[],
 ): LabGuest {
   const inside = ['ip', 'netns', 'exec', namespace]
   const guest: LabGuest = {
     namespace,
     run: (...command) => runOrThrow([...inside, ...command]),
     try: (...command) => run([...inside, ...command]),
+    async start(...command) {
+      started.push(Bun.spawn([...inside, ...command], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }))
+      await Bun.sleep(STARTS_WITHIN_MS)
+    },
     async address(address, gateway) {
       await guest.run('ip', 'address', 'replace', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []))
       if (gateway) await guest.run('ip', 'route', 'replace', 'default', 'via', gateway)
@@ -111,12 +127,16 @@ function labGuest(
       )
     },
     reaches: async (address) => (await guest.try('ping', '-n', '-c', '1', '-W', '1', address)).exitCode === 0,
+    fetch: (url, ...more) => guest.run('curl', '-sS', '-f', '--max-time', '5', '--noproxy', '*', ...more, url),
     async unplug() {
       await host('ip', 'link', 'delete', interfaceName)
     },
   }
   return guest
 }
+
+/** A program that listens does so by then. */
+const STARTS_WITHIN_MS = 200
 
 /** udhcpc calls it with what it was given in its environment. */
 const DHCP_SCRIPT = `#!/bin/sh

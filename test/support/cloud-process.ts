@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeHostNetwork } from './host-networks.ts'
 
 /** A cloud in a process of its own, started as an operator starts it. */
 export interface CloudProcess {
@@ -71,6 +72,7 @@ export async function startCloudProcess(options: CloudProcessOptions = {}): Prom
     restart: () => startCloudProcess({ ...options, statePath }),
     async remove() {
       if (child.exitCode === null && child.signalCode === null) await stop()
+      await removeHostNetwork(/^host = (\S+)$/m.exec(options.config ?? '')?.[1] ?? hostname(), statePath)
       rmSync(statePath, { recursive: true, force: true })
     },
   }

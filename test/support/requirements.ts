@@ -29,6 +29,7 @@ export const REQUIREMENTS = {
       { programs: ['dnsmasq'], packages: ['dnsmasq-base'] },
       { programs: ['ping'], packages: ['iputils-ping'] },
       { programs: ['busybox'], packages: ['busybox-static'] },
+      { programs: ['curl'], packages: ['curl'] },
     ],
     problem: namespaceProblem,
   },
