@@ -307,7 +307,7 @@ const connects = async (guest: LabGuest, address: string, port: number): Promise
 
 /** Whether a datagram arrives where nobody listens: the answer is that the port is unreachable. */
 async function refused(guest: LabGuest, source: number, address: string, port: number): Promise<boolean> {
-  const command = `echo x | timeout 1 busybox nc -u -p ${source} ${address} ${port}`
+  const command = `(echo x; sleep 1.5) | timeout 1 busybox nc -u -p ${source} ${address} ${port}`
   return (await guest.try('bash', '-c', command)).exitCode !== TIMED_OUT
 }
 const TIMED_OUT = 124

@@ -16,7 +16,12 @@ export interface ApiClient {
     options?: { body?: unknown; headers?: Record<string, string> },
   ): Promise<Response>
   /** Makes an image that is active. @returns its id. */
-  upload(name: string, disk_format: 'raw' | 'qcow2', bytes: Uint8Array): Promise<string>
+  upload(
+    name: string,
+    disk_format: 'raw' | 'qcow2',
+    bytes: Uint8Array,
+    properties?: Readonly<Record<string, string>>,
+  ): Promise<string>
   /** A small raw image that is active, and a flavor. */
   prepare(): Promise<{ image: string; flavor: string }>
   /** Asks for a server. @returns its id. */
@@ -71,8 +76,13 @@ export function clientAt(url: string, token: string): ApiClient {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
     return (text ? JSON.parse(text) : null) as T
   }
-  async function upload(name: string, disk_format: 'raw' | 'qcow2', bytes: Uint8Array): Promise<string> {
-    const image = { name, disk_format, container_format: 'bare' }
+  async function upload(
+    name: string,
+    disk_format: 'raw' | 'qcow2',
+    bytes: Uint8Array,
+    properties: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const image = { name, disk_format, container_format: 'bare', ...properties }
     const { id } = await call<{ id: string }>('POST', '/image/v2/images', image)
     await call('PUT', `/image/v2/images/${id}/file`, bytes)
     return id
