@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/kernel/index.ts'
 import type { Logger } from '../../src/platform/log/index.ts'
 import { createKnownGuests, createMetadataService, type GuestQuestions, readKeptInstance } from '../metadata/index.ts'
+import { provideBridgeFilter } from './bridge-filter.ts'
 import { openHostNetwork } from './network.ts'
 import { createNetworking, type Networking } from './networking.ts'
 import { scopeOf } from './names.ts'
@@ -79,5 +80,6 @@ export async function openNetworking(
 function whyNot(): string | null {
   if (process.getuid?.() !== 0) return 'only root may make bridges'
   const missing = PROGRAMS.filter((program) => Bun.which(program, { PATH: PLACES }) === null)
-  return missing.length === 0 ? null : `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`
+  if (missing.length > 0) return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`
+  return provideBridgeFilter()
 }
