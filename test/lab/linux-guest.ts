@@ -13,9 +13,12 @@ export interface LinuxGuest {
 }
 
 /** Made once on a machine, since the packages do not change under our feet. */
-const CACHE = join(tmpdir(), 'bunova-linux-guest-1')
-/** Of the network card, and what it needs. A cloud's kernel has these as modules. */
-const MODULES = ['failover', 'net_failover', 'virtio_net']
+const CACHE = join(tmpdir(), 'bunova-linux-guest-2')
+/** Of the network card, and what it needs, in the order in which they are loaded; what is built in is left out. */
+const MODULES = [
+  'virtio', 'virtio_ring', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci',
+  'failover', 'net_failover', 'virtio_net',
+]
 
 /**
  * A guest with an operating system, of what Debian has: its kernel for clouds, unpacked and not installed, and busybox.
@@ -56,7 +59,7 @@ async function unpackKernel(work: string): Promise<string> {
 }
 
 async function fileSystem(root: string, version: string): Promise<Uint8Array> {
-  const found = new Bun.Glob(`{usr/,}lib/modules/${version}/kernel/**/*.ko*`)
+  const found = new Bun.Glob(`**/modules/${version}/kernel/**/*.ko*`)
   const modules = new Map([...found.scanSync(root)].map((path) => [/([^/]+)\.ko/.exec(path)![1]!, join(root, path)]))
   const own = MODULES.filter((name) => modules.has(name))
   return writeCpio([
