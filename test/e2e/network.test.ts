@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { run, runOrThrow } from '../../src/system/index.ts'
 import { type LibvirtHost, makeLinuxGuest, startLibvirtHost } from '../lab/index.ts'
 import { type ApiClient, apiClient } from '../support/api-client.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
@@ -30,8 +31,10 @@ describe.if(has('libvirt', 'network'))('a guest with an operating system, on a n
       return log
     }, 90)
   const address = async (): Promise<string> => (await show()).addresses.private!.find((each) => each.version === 4)!.addr
-  /** From the namespace that plays the outside. */
-  const outside = (...command: string[]): Promise<string> => host.exec(['ip', 'netns', 'exec', 'world', ...command])
+  /** The namespace that plays the outside. */
+  const world = `bunova-world-${process.pid}`
+  const onHost = (...command: string[]): Promise<string> => runOrThrow(['nsenter', `--net=${host.network}`, '--', ...command])
+  const outside = (...command: string[]): Promise<string> => runOrThrow(['ip', 'netns', 'exec', world, ...command])
   const reachable = (ip: string): Promise<boolean> =>
     outside('ping', '-n', '-c', '1', '-W', '1', ip).then(() => true, () => false)
 
@@ -39,14 +42,12 @@ describe.if(has('libvirt', 'network'))('a guest with an operating system, on a n
     const linux = await makeLinuxGuest()
     host = await startLibvirtHost()
     // Beside the host, on its public interface, somebody else.
-    for (const line of [
-      'ip netns add world',
-      'ip link add pub0 type veth peer name eth0 netns world',
-      'ip address add 203.0.113.2/24 dev pub0',
-      'ip link set pub0 up',
-      'ip -n world address add 203.0.113.1/24 dev eth0',
-      'ip -n world link set eth0 up',
-    ]) await host.exec(line.split(' '))
+    await runOrThrow(['ip', 'netns', 'add', world])
+    await onHost('ip', 'link', 'add', 'pub0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', world)
+    await onHost('ip', 'address', 'add', '203.0.113.2/24', 'dev', 'pub0')
+    await onHost('ip', 'link', 'set', 'pub0', 'up')
+    await outside('ip', 'address', 'add', '203.0.113.1/24', 'dev', 'eth0')
+    await outside('ip', 'link', 'set', 'eth0', 'up')
     cloud = await startCloudProcess({
       args: ['--compute-driver', 'libvirt'],
       config: `[DEFAULT]
@@ -75,6 +76,7 @@ network_namespace = ${host.network}
   afterAll(async () => {
     await cloud?.remove()
     await host?.stop()
+    await run(['ip', 'netns', 'delete', world])
   }, 60_000)
 
   test('gets its address by DHCP, and its metadata and user data from the service', async () => {

@@ -13,8 +13,8 @@ export interface LinuxGuest {
 }
 
 /** Made once on a machine, since the packages do not change under our feet. */
-const CACHE = join(tmpdir(), 'bunova-linux-guest-2')
-/** Of the network card, and what it needs, in the order in which they are loaded; what is built in is left out. */
+const CACHE = join(tmpdir(), 'bunova-linux-guest-4')
+/** Of the network card, and what it needs; what is built in is left out. */
 const MODULES = [
   'virtio', 'virtio_ring', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci',
   'failover', 'net_failover', 'virtio_net',
@@ -85,7 +85,8 @@ mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 exec >/dev/ttyS0 2>&1 </dev/null
 echo 1 >/proc/sys/kernel/printk
-${modules.map((name) => `insmod /lib/${name}.ko`).join('\n')}
+# They need each other; what is not loaded in one pass is in the next.
+for pass in 1 2 3; do for name in ${modules.join(' ')}; do insmod /lib/$name.ko 2>/dev/null; done; done
 ip link set lo up
 echo "guest started"
 known=
@@ -96,7 +97,7 @@ while :; do
     case " $known " in *" $card "*) continue ;; esac
     known="$known $card"
     ip link set "$card" up
-    udhcpc -i "$card" -b -t 20 -T 1 -O 121 -s /bin/leased -p /run/$card.pid >/dev/null
+    udhcpc -i "$card" -b -t 20 -T 1 -O 121 -s /bin/leased -p /run/$card.pid >/dev/null 2>&1
   done
   for card in $known; do
     [ -e "/sys/class/net/$card" ] && continue
