@@ -12,8 +12,6 @@ export interface LinuxGuest {
   readonly ramdisk: string
 }
 
-/** Made once on a machine, since the packages do not change under our feet. */
-const CACHE = join(tmpdir(), 'bunova-linux-guest-4')
 /** Of the network card, and what it needs; what is built in is left out. */
 const MODULES = [
   'virtio', 'virtio_ring', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci',
@@ -29,7 +27,9 @@ const MODULES = [
  *     guest ready
  */
 export async function makeLinuxGuest(): Promise<LinuxGuest> {
-  const made = { kernel: join(CACHE, 'vmlinuz'), ramdisk: join(CACHE, 'initrd.gz') }
+  // Made once on a machine, and again when it would be another.
+  const cache = join(tmpdir(), `bunova-linux-guest-${Bun.hash(init(MODULES) + LEASED).toString(36)}`)
+  const made = { kernel: join(cache, 'vmlinuz'), ramdisk: join(cache, 'initrd.gz') }
   if (existsSync(made.kernel)) return made
   const work = mkdtempSync(join(tmpdir(), 'bunova-linux-making-'))
   try {
@@ -41,7 +41,7 @@ export async function makeLinuxGuest(): Promise<LinuxGuest> {
     await copyFile(join(root, 'boot', boot), join(ready, 'vmlinuz'))
     chmodSync(ready, 0o755)
     // Another test may have been as fast.
-    if (!existsSync(CACHE)) renameSync(ready, CACHE)
+    if (!existsSync(cache)) renameSync(ready, cache)
     return made
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -77,7 +77,8 @@ async function moduleBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(child.stdout).arrayBuffer())
 }
 
-const init = (modules: readonly string[]): string => `#!/bin/busybox sh
+function init(modules: readonly string[]): string {
+  return `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc none /proc
@@ -108,6 +109,7 @@ while :; do
   sleep 0.2
 done
 `
+}
 
 /** udhcpc calls it with what it was given in its environment. */
 const LEASED = `#!/bin/busybox sh
@@ -116,7 +118,7 @@ ip address replace $ip/$mask dev $interface
 [ -z "$router" ] || ip route replace default via $router dev $interface
 echo "guest $interface $ip/$mask" >/dev/ttyS0
 [ "$interface" = eth0 ] || exit 0
-echo "guest metadata $(wget -q -T 10 -O - http://169.254.169.254/openstack/latest/meta_data.json)" >/dev/ttyS0
-echo "guest userdata $(wget -q -T 10 -O - http://169.254.169.254/latest/user-data | head -n 1)" >/dev/ttyS0
+echo "guest metadata $(timeout 10 wget -q -O - http://169.254.169.254/openstack/latest/meta_data.json)" >/dev/ttyS0
+echo "guest userdata $(timeout 10 wget -q -O - http://169.254.169.254/latest/user-data | head -n 1)" >/dev/ttyS0
 echo "guest ready" >/dev/ttyS0
 `
