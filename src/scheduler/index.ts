@@ -1,5 +1,6 @@
 export { explain, sentence } from './explanation.ts'
 export { createFleet, type Fleet } from './fleet.ts'
+export { checkOperands } from './filters/requirement.ts'
 export { checkHints } from './hints.ts'
 export type { CellSource, HostChanges, HostsRead } from './host.ts'
 export { plan, type Plan, type Policy } from './plan.ts'

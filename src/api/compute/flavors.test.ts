@@ -146,6 +146,8 @@ describe('extra specs', () => {
     expect((await api.ask('PUT', `${path}/a`, { as, body: { a: '1', b: '1' } })).status).toBe(400)
     expect((await api.ask('POST', path, { as, body: { extra_specs: { 'a/b': '1' } } })).status).toBe(400)
     expect((await api.ask('POST', path, { as, body: { extra_specs: { a: null } } })).status).toBe(400)
+    const bare = await api.ask('POST', path, { as, body: { extra_specs: { ok: '1', 'capabilities:vcpus_total': '>=' } } })
+    expect([bare.status, JSON.stringify(bare.body)]).toEqual([400, expect.stringContaining('capabilities:vcpus_total')])
     expect(
       (await api.ask('POST', '/flavors/none/os-extra_specs', { as, body: { extra_specs: { a: '1' } } })).status,
     ).toBe(404)

@@ -1,5 +1,6 @@
 import { badRequest, conflict, newId, notFound, Problem, type RequestContext } from '../../kernel/index.ts'
 import { createSharedReads, type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
+import { checkOperands } from '../../scheduler/index.ts'
 import type { ProjectLookup } from '../ports.ts'
 import {
   deleteExtraSpec,
@@ -118,7 +119,9 @@ export function createFlavors({ db, projects }: { db: GlobalDb; projects: Projec
       if (!(await deleteFlavor(db, flavorId))) throw missing(flavorId)
     },
 
+    /** @throws {Problem} bad_request for a comparison with nothing to compare with */
     async setExtraSpecs(flavorId: string, specs: Readonly<Record<string, string>>): Promise<void> {
+      checkOperands(specs)
       if (!(await mergeExtraSpecs(db, flavorId, specs))) throw missing(flavorId)
     },
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { meets } from './requirement.ts'
+import { checkOperands, meets } from './requirement.ts'
 
 test.each([
   ['4', '= 3', true],
@@ -29,4 +29,10 @@ test.each([
   ['5', '> 4', false],
 ])('%p against %p is %p', (value, requirement, holds) => {
   expect(meets(value, requirement)).toBe(holds)
+})
+
+test('an operator with nothing after it is refused by the name of its key, where filters would compare', () => {
+  expect(() => checkOperands({ ok: '>= 4', ssd: ' <in> ' })).toThrow('ssd')
+  expect(() => checkOperands({ 'capabilities:cpu_info:arch': 's==' })).toThrow('capabilities:cpu_info:arch')
+  expect(() => checkOperands({ 'my:own': '=', plain: 'true', empty: '' })).not.toThrow()
 })

@@ -1,3 +1,5 @@
+import { badRequest } from '../../kernel/index.ts'
+
 type Operator = (value: string, operands: readonly string[]) => boolean
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
@@ -41,6 +43,22 @@ export function meets(value: string, requirement: string): boolean {
   const operator = OPERATORS.get(first)
   if (!operator) return value === requirement
   return operands.length > 0 && operator(value, operands)
+}
+
+const COMPARED_SCOPES = ['capabilities:', 'aggregate_instance_extra_specs:']
+
+/**
+ * Refuses extra specs that no host could ever meet: those that filters compare, with an operator and nothing after it.
+ * @throws {Problem} bad_request that names the key
+ */
+export function checkOperands(specs: Readonly<Record<string, string>>): void {
+  for (const [key, requirement] of Object.entries(specs)) {
+    if (key.includes(':') && !COMPARED_SCOPES.some((scope) => key.startsWith(scope))) continue
+    const [first = '', ...operands] = requirement.trim().split(/\s+/)
+    if (OPERATORS.has(first) && operands.length === 0) {
+      throw badRequest(`Invalid extra spec ${key}: nothing follows the operator ${first}.`)
+    }
+  }
 }
 
 /** An extra spec that concerns a filter; the scope is left out of its name. */
