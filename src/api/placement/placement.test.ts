@@ -191,13 +191,15 @@ describe('the placement API', () => {
     const hosts = await providers()
     const recorded = await exchangesWith('placement')
     const uuids = recorded[2]!.response as { resource_providers: { uuid: string }[] }
+    // They had two hosts.
     const stands = new Stands(/^$/)
     uuids.resource_providers.forEach(({ uuid }, index) => stands.set(uuid, hosts[index].uuid))
     for (const { path, query, status, response, command } of recorded) {
       // As the client did: it speaks this version all along.
       const answer = await ask(`${stands.here(path)}${query && `?${query}`}`, { version: '1.29' })
       const theirs = JSON.parse(stands.here(JSON.stringify(response)))
-      expect([command, answer.status, differences(theirs, answer.body)]).toEqual([command, status, []])
+      const found = differences(theirs, answer.body, { optional: new Set([hosts[2].uuid]) })
+      expect([command, answer.status, found]).toEqual([command, status, []])
     }
   })
 
