@@ -190,6 +190,65 @@ describe('a command', () => {
   })
 })
 
+describe('a command beside others', () => {
+  const about = (server_id: string, generation: number) => ({ command_id: newId(), server_id, generation })
+  const target = { connection_uri: 'fake:///system', migrate_uri: 'fake://' }
+
+  test('that is about one under way does not wait for its end, and brings it about', async () => {
+    const { runner, driver } = await start()
+    const server = newId()
+    await runner.run(spawn(server, 1))
+    const held = holdAt('live_migrate')
+    const moving = kindOf(runner.run({ ...about(server, 3), verb: 'live_migrate', target, storage: 'auto' }))
+    await held.reached
+    expect(await runner.run({ ...about(server, 3), verb: 'live_abort' })).toEqual({ power_state: 'running' })
+    expect(await moving).toBe('internal')
+    expect(await driver.powerState(server)).toBe('running')
+    held.release()
+  })
+
+  test('that waits in its lane is not called off by what it waits for', async () => {
+    const { runner } = await start()
+    const server = newId()
+    await runner.run(spawn(server, 1))
+    const held = holdAt('pause')
+    const pausing = runner.run({ ...about(server, 3), verb: 'pause' })
+    await held.reached
+    const suspending = runner.run({ ...about(server, 5), verb: 'suspend' })
+    held.release()
+    expect((await Promise.all([pausing, suspending])).map(({ power_state }) => power_state)).toEqual(['paused', 'suspended'])
+  })
+
+  test('a destroy calls off whatever is done to its server', async () => {
+    const { runner, driver } = await start()
+    const server = newId()
+    await runner.run(spawn(server, 1))
+    const held = holdAt('rebuild/disk')
+    const instance = testInstance({ server_id: server })
+    const rebuilding = kindOf(
+      runner.run({ ...about(server, 3), verb: 'rebuild', instance, preserve_ephemeral: false, power_on: true }),
+    )
+    await held.reached
+    expect(await runner.run(destroy(server, 4))).toEqual({ power_state: 'nostate' })
+    expect(await rebuilding).toBe('conflict')
+    expect(await driver.guests()).toEqual([])
+    held.release()
+  })
+})
+
+test('what the driver or the guest cannot do is refused at once, and not tried again when it is sent again', async () => {
+  const { runner, did } = await start()
+  const server = newId()
+  await runner.run(spawn(server, 1))
+  fault = (point) => {
+    if (point === 'change_password') throw new DriverError('No agent answers in the guest.', { kind: 'unsupported' })
+  }
+  const command = { verb: 'change_password', command_id: newId(), server_id: server, generation: 3, admin_password: 'x' } as const
+  expect(await kindOf(runner.run(command))).toBe('not_implemented')
+  expect(await kindOf(runner.run(command))).toBe('not_implemented')
+  expect(did.filter((point) => point === 'change_password')).toHaveLength(1)
+})
+
 describe('generations', () => {
   test('a command older than the newest begun is refused, after a crash too', async () => {
     const first = await start()
