@@ -232,6 +232,7 @@ async function startApi(parts: Parts, cells: Cells, networks: Networks, later: L
     log: logs.role('nova-api'),
     quota: config.quota,
     instance_name_template: config.DEFAULT.instance_name_template,
+    rpc_response_timeout_s: config.DEFAULT.rpc_response_timeout,
     allow_resize_to_same_host: config.DEFAULT.allow_resize_to_same_host,
     reclaim_instance_interval_s: config.DEFAULT.reclaim_instance_interval,
     service_down_time_s: config.DEFAULT.service_down_time,

@@ -32,6 +32,7 @@ export interface ComputeOptions {
   /** `[quota]`; of its options those that are counted here. */
   readonly quota: QuotaValues
   readonly instance_name_template: string
+  readonly rpc_response_timeout_s: number
   readonly allow_resize_to_same_host: boolean
   readonly reclaim_instance_interval_s: number
   readonly service_down_time_s: number
@@ -104,6 +105,7 @@ export function createCompute(options: ComputeOptions): Compute {
       default_schedule_zone: options.default_schedule_zone,
       clock,
       instance_name_template: options.instance_name_template,
+      rpc_response_timeout_s: options.rpc_response_timeout_s,
       allow_resize_to_same_host: options.allow_resize_to_same_host,
       reclaim_instance_interval_s: options.reclaim_instance_interval_s,
       ring: (database, taskId) => ringTask(bus, database, taskId, log),

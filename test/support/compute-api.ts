@@ -237,6 +237,8 @@ export async function startComputeApi(
       ...quota,
     },
     instance_name_template: 'instance-%08x',
+    // No conductor runs here: whoever waits for one waits in vain.
+    rpc_response_timeout_s: 0.05,
     allow_resize_to_same_host: false,
     reclaim_instance_interval_s: 0,
     service_down_time_s: 60,

@@ -28,6 +28,8 @@ export interface ServerPorts {
   readonly default_schedule_zone: string | null
   readonly clock: Clock
   readonly instance_name_template: string
+  /** `[DEFAULT] rpc_response_timeout`: how long a request waits for what it has begun, where it does. */
+  readonly rpc_response_timeout_s: number
   /** `[DEFAULT] allow_resize_to_same_host`. */
   readonly allow_resize_to_same_host: boolean
   /** `[DEFAULT] reclaim_instance_interval`: how long a deleted server can be restored; 0 deletes at once. */

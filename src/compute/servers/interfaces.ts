@@ -5,8 +5,6 @@ import type { Changes, ServerPorts } from './change.ts'
 import { assertAllowed, TRANSITIONS } from './transitions.ts'
 
 const INTERFACE_DEADLINE_S = 600
-/** Whoever attaches a port waits to learn its address. */
-const ATTACH_WAIT_MS = 90_000
 const POLL_MS = 25
 const DIAGNOSTICS_DEADLINE_S = 30
 
@@ -14,10 +12,11 @@ const DIAGNOSTICS_DEADLINE_S = 30
 export function createInterfaceUseCases(ports: ServerPorts, { begin, alter, cellOf }: Changes) {
   const { networks, cells, clock } = ports
 
-  /** Ends when the task of this request has. @throws {Problem} bad_request with what went wrong */
+  /** Ends when the task of this request has: whoever attaches a port waits to learn its address. @throws {Problem} bad_request */
   async function outcomeOf(ctx: RequestContext, located: Located): Promise<void> {
     const cell = await cellOf(located)
-    for (const deadline = clock.now() + ATTACH_WAIT_MS; clock.now() < deadline; await clock.sleep(POLL_MS)) {
+    const deadline = clock.now() + ports.rpc_response_timeout_s * 1000
+    for (; clock.now() < deadline; await clock.sleep(POLL_MS)) {
       const [event] = (await findAction(cell, located.server.id, ctx.requestId))?.events ?? []
       if (event?.result === 'Success') return
       if (event) throw badRequest(`Failed to attach network adapter device to ${located.server.id}: ${event.details}`)
