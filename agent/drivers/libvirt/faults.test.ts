@@ -6,7 +6,9 @@ import { newId } from '../../../src/kernel/index.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { type LibvirtDriverLab, startLibvirtDriverLab } from '../../../test/support/libvirt-driver.ts'
 import { has } from '../../../test/support/requirements.ts'
+import { quietLog } from '../../../test/support/quiet-log.ts'
 import { type Driver, DriverError, type GuestState } from '../driver.ts'
+import { createLibvirtDriver } from './index.ts'
 
 const NEVER = new AbortController().signal
 const TEST_DEADLINE_MS = 120_000
@@ -243,6 +245,30 @@ describe.if(has('libvirt', 'qemu-img'))('the libvirt driver on a host', () => {
       expect(await driver.powerState(server_id)).toBe('shutdown')
     }),
   )
+
+  holds('what a build leaves that libvirtd went away from is removed when it is back, unless the guest is built again', async () => {
+    let goesAway = true
+    // Asked for between the disk and the definition.
+    const plug = async (): Promise<{ bridge: string; tap: string }> => {
+      if (goesAway) await lab.host.stopDaemon()
+      throw new DriverError('There is no network.')
+    }
+    const building = createLibvirtDriver({ config: lab.config, log: quietLog, nics: { plug, tapOf: String } })
+    await building.open()
+    const vif = { port_id: newId(), network_id: newId(), network_label: '', mac_address: 'fa:16:3e:00:00:01', mtu: 1500, fixed_ips: [] }
+    const [given_up, again] = [lab.instance({ vifs: [vif] }), lab.instance({ vifs: [vif] })]
+    for (const instance of [given_up, again]) {
+      await failure(building.spawn(instance, () => {}, NEVER))
+      expect(await readdir(lab.host.instancesDir)).toContain(instance.server_id)
+      await lab.host.startDaemon()
+    }
+    goesAway = false
+    await building.spawn({ ...again, vifs: [] }, () => {}, NEVER)
+    await eventually(async () => expect(await lab.leftovers()).toEqual([]))
+    expect(await building.powerState(again.server_id)).toBe('running')
+    await building.destroy(again.server_id)
+    await building.close()
+  })
 
   holds('what happened to a guest while libvirtd was away is reported when it is back', () =>
     withGuest(async (instance) => {

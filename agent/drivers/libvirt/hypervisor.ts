@@ -6,6 +6,7 @@ import type { Libvirt } from '../../libvirt/index.ts'
 import type { DomainHost } from './domain-xml.ts'
 import type { Guests } from './guests.ts'
 import type { GuestOptions } from './options.ts'
+import type { Removals } from './removals.ts'
 
 /** What every verb of the driver works with. */
 export interface Hypervisor {
@@ -19,6 +20,7 @@ export interface Hypervisor {
   /** Null where this host has no network for its guests: they then have no network card. */
   readonly nics: Nics | null
   readonly options: GuestOptions
+  readonly removals: Removals
   readonly clock: Clock
   readonly log: Logger
 }

@@ -19,8 +19,10 @@ import { readHostFacts, readInventory } from './host.ts'
 import type { Hypervisor, Nics } from './hypervisor.ts'
 import { movingVerbs } from './moving-verbs.ts'
 import type { LibvirtDriverOptions } from './options.ts'
+import { createRemovals } from './removals.ts'
 import { noteAll, runningGuests } from './running-guests.ts'
 import { removeUnfinishedSnapshots } from './snapshot.ts'
+import { removeGuest } from './spawn.ts'
 import { chooseVirtType } from './virt-type.ts'
 
 export type { Nics } from './hypervisor.ts'
@@ -48,7 +50,13 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
     uri,
     log,
     clock,
-    listener: { event: (event) => guests.event(event), connected: () => void guests.resync() },
+    listener: {
+      event: (event) => guests.event(event),
+      connected() {
+        void guests.resync()
+        removals.retry()
+      },
+    },
   })
   const slow = createLibvirt({ uri, log, clock })
   const guests = createGuests(libvirt, { host, log })
@@ -59,7 +67,8 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
     log,
   })
   const keeper = cacheKeeper({ host, instances_path, options: config.image_cache, clock, log })
-  const parts = { libvirt, slow, guests, images, instances_path, nics, options: config.guest, clock, log }
+  const removals = createRemovals((serverId) => removeGuest({ slow, guests, instances_path }, serverId), { clock, log })
+  const parts = { libvirt, slow, guests, images, instances_path, nics, removals, options: config.guest, clock, log }
   const running = runningGuests(config.state_path, log)
   guests.onPower(running.note)
   let prepared: Hypervisor | undefined
@@ -119,6 +128,7 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
 
     async close() {
       keeper.stop()
+      removals.stop()
       withdrawAll()
       libvirt.close()
       slow.close()

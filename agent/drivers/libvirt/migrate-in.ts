@@ -18,7 +18,7 @@ import { filesSetAside, type GuestFiles, guestFiles } from './guest-files.ts'
 import type { Hypervisor } from './hypervisor.ts'
 import { ended, startGuest } from './lifecycle.ts'
 import { FLAT } from './migrate-out.ts'
-import { refusedAtStart, undefineGuest } from './spawn.ts'
+import { refusedAtStart, removeGuest } from './spawn.ts'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -31,8 +31,9 @@ export async function migrateIn(
   power_on: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const { guests, instances_path, log } = host
+  const { guests, instances_path, log, removals } = host
   const { server_id } = instance
+  await removals.claim(server_id)
   const files = guestFiles(instances_path, server_id)
   let dom = await guests.find(server_id)
   try {
@@ -44,9 +45,10 @@ export async function migrateIn(
     if (power_on && ended(await guests.state(dom))) await startGuest(host, dom)
   } catch (error) {
     // What is set aside on this very host stays.
-    await undefineGuest(host, server_id)
-      .then(() => files.remove())
-      .catch((err: unknown) => log.warn({ err, instance: server_id }, 'could not remove what a failed migration left'))
+    await removeGuest(host, server_id).catch((err: unknown) => {
+      log.warn({ err, instance: server_id }, 'could not remove what a failed migration left')
+      removals.later(server_id)
+    })
     throw refusedAtStart(error)
   }
 }

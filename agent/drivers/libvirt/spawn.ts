@@ -15,7 +15,8 @@ export async function spawnGuest(
   signal: AbortSignal,
   { power_on = true, reuse_disks = false }: Spawn = {},
 ): Promise<void> {
-  const { guests, log } = host
+  const { guests, log, removals } = host
+  await removals.claim(instance.server_id)
   const existing = await guests.find(instance.server_id)
   if (existing && (!power_on || !ended(await guests.state(existing)))) return
   const enter = (stage: SpawnStage): void => {
@@ -29,9 +30,10 @@ export async function spawnGuest(
     if (power_on) await startGuest(host, domain)
     signal.throwIfAborted()
   } catch (error) {
-    await destroyGuest(host, instance.server_id, { keep_disks: reuse_disks }).catch((err: unknown) =>
-      log.warn({ err, instance: instance.server_id }, 'could not remove what a failed build left'),
-    )
+    await destroyGuest(host, instance.server_id, { keep_disks: reuse_disks }).catch((err: unknown) => {
+      log.warn({ err, instance: instance.server_id }, 'could not remove what a failed build left')
+      if (!reuse_disks) removals.later(instance.server_id)
+    })
     throw refusedAtStart(error)
   }
 }
@@ -67,10 +69,18 @@ export async function destroyGuest(
   serverId: string,
   { keep_disks = false } = {},
 ): Promise<void> {
-  await undefineGuest(host, serverId)
-  if (keep_disks) return
-  await guestFiles(host.instances_path, serverId).remove()
+  if (keep_disks) return undefineGuest(host, serverId)
+  await removeGuest(host, serverId)
   await filesSetAside(host.instances_path, serverId).remove()
+}
+
+/** The guest and its files, but for those that a migration has set aside. */
+export async function removeGuest(
+  host: Pick<Hypervisor, 'slow' | 'guests' | 'instances_path'>,
+  serverId: string,
+): Promise<void> {
+  await undefineGuest(host, serverId)
+  await guestFiles(host.instances_path, serverId).remove()
 }
 
 /** Ends the guest and removes its definition; its files stay. Of one that is not there: nothing. */
