@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Server } from '../../cells/index.ts'
 import { type ComputeApi, type Person, PROJECT, startComputeApi } from '../../../test/support/compute-api.ts'
-import { MAX_VERSION } from './version.ts'
-
-/**
- * The keys of each answer by microversion: tempest refuses a key too many as well as one too few. A row adds (`+`) to
- * and takes (`-`) from the row above; the first row is 2.1. From Nova's documented samples and tempest's closed
- * schemas.
- */
-type Keys = readonly (readonly [version: string, changes: string])[]
+import { describeKeys, type Keys, type KeysCase } from '../../../test/support/keys-by-version.ts'
 
 const SERVER: Keys = [
   [
@@ -140,19 +133,6 @@ const EVENT: Keys = [
   ['2.84', '+details'],
 ]
 
-function keysAt(tables: readonly Keys[], minor: number): string[] {
-  const keys = new Set<string>()
-  const rows = tables.flat().map(([text, changes]): [number, string] => [Number(text.slice(2)), changes])
-  for (const [since, changes] of rows.sort(([a], [b]) => a - b)) {
-    if (since > minor) continue
-    for (const change of changes.split(' ')) {
-      if (change.startsWith('-')) keys.delete(change.slice(1))
-      else keys.add(change.replace(/^\+/, ''))
-    }
-  }
-  return [...keys].sort()
-}
-
 let api: ComputeApi
 let server: Server
 let requestId: string
@@ -172,23 +152,7 @@ beforeAll(async () => {
 })
 afterAll(() => api.stop())
 
-/** Every version at which a table has a row, and the one before it. */
-function versionsOf(tables: readonly Keys[]): number[] {
-  const changed = tables.flat().map(([text]) => Number(text.slice(2)))
-  return [...new Set([1, MAX_VERSION, ...changed.flatMap((v) => [v - 1, v])])].filter((v) => v >= 1).sort((a, b) => a - b)
-}
-
-interface Case {
-  readonly what: string
-  readonly tables: readonly Keys[]
-  readonly as: Person
-  readonly method?: string
-  readonly body?: unknown
-  readonly path: () => string
-  readonly part: (body: any) => Record<string, unknown>
-}
-
-const cases: Case[] = [
+const cases: KeysCase[] = [
   { what: 'a server', tables: [SHOWN], as: 'member', path: () => `/servers/${server.id}`, part: (b) => b.server },
   {
     what: 'a server for admins',
@@ -308,13 +272,7 @@ const cases: Case[] = [
   },
 ]
 
-describe.each(cases)('$what', ({ tables, as, method = 'GET', body, path, part }) => {
-  test.each(versionsOf(tables).filter((v) => v <= MAX_VERSION))('has the keys of 2.%d', async (minor) => {
-    const answer = await api.ask(method, path(), { as, v: `2.${minor}`, body })
-    expect(answer.status).toBe(200)
-    expect(Object.keys(part(answer.body)).sort()).toEqual(keysAt(tables, minor))
-  })
-})
+describeKeys(() => api, cases)
 
 describe('values that changed their form', () => {
   const at = async (path: string, v: string, as: Person = 'admin') => (await api.ask('GET', path, { as, v })).body
