@@ -116,7 +116,11 @@ export function createScans(memory: Memory, names: Names, variations: Variations
         exact = columnOf(measure.quantity)
         if (rounded === undefined) return 'weighed'
       } else if (measure.kind === 'value') {
-        const index = values.indexOf(measure.key, measure.of)
+        const { key, of } = measure
+        const index =
+          floor === null
+            ? values.indexOf(key, of)
+            : values.indexOf(`${key} from ${floor}`, (host) => Math.max(of(host), floor))
         if (index === undefined) return 'values'
         rounded = memory.firstValue + index
         exact = index
@@ -125,7 +129,7 @@ export function createScans(memory: Memory, names: Names, variations: Variations
         assert(to, TOO_MANY_NAMED_VALUES)
         rounded = to.float
         exact = to.integer
-        marks.push(writeNamed(measure, to))
+        marks.push(writeNamed(measure, floor, to))
       }
       const [real, ranged] = [measure.kind === 'value', measure.kind === 'quantity']
       if (!varies(weighing)) {
@@ -151,11 +155,15 @@ export function createScans(memory: Memory, names: Names, variations: Variations
   }
 
   /** Values for hosts by name, in scratch columns. */
-  function writeNamed(measure: Measure & { kind: 'hosts' }, { exact, rounded }: Memory['namedValues'][number]): Undo {
+  function writeNamed(
+    measure: Measure & { kind: 'hosts' },
+    floor: number | null,
+    { exact, rounded }: Memory['namedValues'][number],
+  ): Undo {
     const slots: number[] = []
     for (const name of Object.keys(measure.values)) {
       for (const slot of names.slotsOf('host', [name])) {
-        exact[slot] = measure.values[name] as number
+        exact[slot] = Math.max(measure.values[name] as number, floor ?? Number.NEGATIVE_INFINITY)
         rounded[slot] = exact[slot] as number
         slots.push(slot)
       }
