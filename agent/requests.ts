@@ -51,11 +51,18 @@ async function push(request: Json, networking: Networking | null): Promise<Json>
   return {}
 }
 
+/** Whoever asked has given up by then. */
+const FETCH_DEADLINE_MS = 900_000
+
 const ANSWERS: { readonly [N in QueryName]: (driver: Driver, query: QueryOf<N>) => Promise<QueryAnswer<N>> } = {
   console_output: async (driver, { server_id, lines }) => ({
     output: (await driver.consoleOutput(server_id, lines)).slice(-MAX_CONSOLE_CHARS),
   }),
   uptime: async (driver) => ({ uptime: await driver.uptime() }),
+  async cache_image(driver, { image }) {
+    await driver.cacheImage(image, AbortSignal.timeout(FETCH_DEADLINE_MS))
+    return {}
+  },
   diagnostics: (driver, { server_id }) => driver.diagnostics(server_id),
   console_address: (driver, { server_id, kind }) => driver.consoleAddress(server_id, kind),
   async console_connect(driver, { server_id, kind, url, ticket }) {

@@ -1,4 +1,4 @@
-import type { Inventory, PowerState } from '../../src/contracts/index.ts'
+import type { ImageSource, Inventory, PowerState } from '../../src/contracts/index.ts'
 import type { ConsoleVerbs } from './console-verbs.ts'
 import type { GuestVerbs } from './guest-verbs.ts'
 import type { MovingVerbs } from './moving-verbs.ts'
@@ -27,6 +27,12 @@ export interface Driver extends GuestVerbs, MovingVerbs, ConsoleVerbs {
   uptime(): Promise<string>
   /** All guests of this driver on this host, running or not; those set aside by `migrateOut` are not among them. */
   guests(): Promise<GuestState[]>
+
+  /**
+   * Fetches an image ahead of builds from it. Of one that is there: nothing. @throws {DriverError} as `spawn` of an image
+   * that cannot be had or used
+   */
+  cacheImage(image: ImageSource, signal: AbortSignal): Promise<void>
 
   /** `nostate` for a guest that is not there. */
   powerState(serverId: string): Promise<PowerState>

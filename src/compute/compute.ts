@@ -71,6 +71,7 @@ export function createCompute(options: ComputeOptions): Compute {
       })
     },
   }
+  const ring = (database: string, taskId: string): void => ringTask(bus, database, taskId, log)
   const hosts = createHosts({
     cells,
     clock,
@@ -86,7 +87,7 @@ export function createCompute(options: ComputeOptions): Compute {
     flavors: createFlavors({ db: cells.global, projects }),
     keypairs: createKeypairs({ db: cells.global, quotas }),
     hosts,
-    aggregates: createAggregates({ db: cells.global, cells, zones, news }),
+    aggregates: createAggregates({ db: cells.global, cells, zones, news, images: options.images, ring }),
     quotas,
     proxies: options.proxies,
     usage: createUsage(cells),
@@ -108,7 +109,7 @@ export function createCompute(options: ComputeOptions): Compute {
       rpc_response_timeout_s: options.rpc_response_timeout_s,
       allow_resize_to_same_host: options.allow_resize_to_same_host,
       reclaim_instance_interval_s: options.reclaim_instance_interval_s,
-      ring: (database, taskId) => ringTask(bus, database, taskId, log),
+      ring,
     }),
   }
 }

@@ -12,6 +12,7 @@ import type { Probe } from './run.ts'
 import type { AnyTaskKind } from './task.ts'
 import { attachInterface, detachInterface } from './tasks/attach-interface.ts'
 import { buildServer } from './tasks/build-server.ts'
+import { cacheImage } from './tasks/cache-image.ts'
 import { deleteServer } from './tasks/delete-server.ts'
 import type { TaskPorts } from './tasks/ports.ts'
 import { powerTasks } from './tasks/power.ts'
@@ -86,7 +87,7 @@ export function createConductor(options: ConductorOptions): Conductor {
   }
 
   const engines = [
-    engine(cells.global, [scheduleServer(ports)]),
+    engine(cells.global, [scheduleServer(ports), cacheImage(ports)]),
     ...cells.all().map((cell) =>
       engine(cell, [
         buildServer(ports, cell),

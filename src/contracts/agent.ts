@@ -116,7 +116,7 @@ export type AgentCommand = Static<typeof AgentCommand>
 export type AgentVerb = AgentCommand['verb']
 export type CommandOf<V extends AgentVerb> = Extract<AgentCommand, { verb: V }>
 
-/** Questions: no id, no journal, no effect. */
+/** Questions: no id, no journal, and no effect on a guest. */
 export const AgentQuery = T.Union([
   T.Object({
     query: T.Literal('console_output'),
@@ -128,6 +128,8 @@ export const AgentQuery = T.Union([
   T.Object({ query: T.Literal('uptime') }),
   /** What the guest uses, and what it is made of. */
   T.Object({ query: T.Literal('diagnostics'), server_id: Uuid }),
+  /** Fetches an image ahead of builds from it; answered when it is there. */
+  T.Object({ query: T.Literal('cache_image'), image: ImageSource }),
   /** The guest's own disks, for the host that is to take it over. */
   T.Object({ query: T.Literal('disks'), server_id: Uuid }),
   T.Object({ query: T.Literal('console_address'), server_id: Uuid, kind: ConsoleKind }),
@@ -171,6 +173,7 @@ export const queryAnswers = {
       port: T.Union([T.Integer({ minimum: 1, maximum: 65_535 }), T.Null()]),
     }),
   ),
+  cache_image: message('agent.image-cached', 1, T.Object({})),
   console_connect: message('agent.console-connected', 1, T.Object({})),
   disks: message('agent.disks', 1, T.Object({ disks: T.Array(DiskFile, { maxItems: 32 }) })),
 } as const

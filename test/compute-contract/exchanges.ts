@@ -399,6 +399,7 @@ export const exchanges: readonly Exchange[] = [
       request: 'aggregate-metadata-post-req',
       answer: 'aggregates-metadata-post-resp',
     },
+    { call: 'POST /os-aggregates/:aggregate/images', request: 'aggregate-images-post-req', since: '2.81' },
     { call: 'GET /os-aggregates/:aggregate', answer: 'aggregates-get-resp' },
     { call: 'GET /os-aggregates', answer: 'aggregates-list-get-resp' },
   ]),

@@ -54,7 +54,6 @@ export const unspoken: readonly (readonly [reason: string, names: RegExp])[] = [
   ['one entry more than the list of 2.1, of an extension that was only in v2', /v21-compatible/],
   ['needs a live migration that goes on on its hosts', /^server-migrations\/(force_complete|live-migrate)/],
   ['needs a server that was resized', /-(confirm|revert)-resize$/],
-  ['needs hosts that fetch images ahead', /aggregate-images/],
   ['names an event that is none', /event-create/],
   ['needs addresses and ports of the network service', /multinic|floatingip-req|os-floating-ips\/|attach-interfaces-create/],
 ]

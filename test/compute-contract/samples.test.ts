@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { contextOf, type ComputeApi, PROJECT, startComputeApi } from '../support/compute-api.ts'
 import { MAX_VERSION, type Version, version, versionText } from '../../src/api/compute/version.ts'
-import { absent } from './deviations.ts'
 import { type Exchange, exchanges } from './exchanges.ts'
 import { deviations, EMPTY_HERE, unspoken } from './sample-deviations.ts'
 import { differences, HINTED, readSamples } from './samples.ts'
@@ -152,14 +151,8 @@ function versionsOf({ request, answer, since = '2.1', until }: Exchange): [Versi
 const latest = (texts: ReadonlyMap<Version, unknown>, v: Version): unknown =>
   texts.get(Math.max(...[...texts.keys()].filter((each) => each <= v)))
 
-/** False for a route that is known to be absent: its samples wait for it. */
-function isHere({ call }: Exchange, body: unknown): boolean {
-  const name = call.replaceAll(/:[a-z]+/g, ':').replace(/\?.*/, '')
-  return !(name in absent || `${name}#${Object.keys(body ?? {})[0]}` in absent)
-}
-
 const cases = exchanges.flatMap((exchange) =>
-  versionsOf(exchange).filter(([, body]) => isHere(exchange, body)).map(([v, request, answer]) => {
+  versionsOf(exchange).map(([v, request, answer]) => {
     const name = exchange.request ?? exchange.answer!
     return [`${name} at ${versionText(v)}`, exchange, v, request, answer] as const
   }),

@@ -37,6 +37,8 @@ export function createFakeDriver(options: FakeDriverOptions): FakeDriver {
         .filter((guest) => guest.place === 'here')
         .map(({ server_id, power_state }) => ({ server_id, power_state })),
 
+    cacheImage: (image, signal) => host.suffer('cache_image', image.id, signal),
+
     powerState: async (serverId) => host.guest(serverId)?.power_state ?? 'nostate',
     consoleOutput: async (serverId, lines) => lastLines(consoleLog(host.existing(serverId)), lines),
     onPower: host.onPower,

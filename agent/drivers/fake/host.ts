@@ -24,7 +24,7 @@ export interface FakeDriverOptions {
  * promise that takes its time, rejects or never ends.
  */
 export type FakeFault = (point: FaultPoint, serverId: string) => Promise<void> | void
-export type FaultPoint = AgentVerb | `${'spawn' | 'rebuild'}/${SpawnStage}`
+export type FaultPoint = AgentVerb | 'cache_image' | `${'spawn' | 'rebuild'}/${SpawnStage}`
 
 /** One simulated host: its guests, and what it was told to suffer. The verbs work on it. */
 export type FakeHost = ReturnType<typeof createFakeHost>

@@ -153,6 +153,11 @@ export function createLibvirtDriver(deps: LibvirtDriverDeps): Driver {
         return domain ? guests.state(domain) : 'nostate'
       }),
 
+    cacheImage: (image, signal) =>
+      asDriverErrors('The image could not be fetched.', async () => {
+        await images.base(image, Number.MAX_SAFE_INTEGER, signal)
+      }),
+
     consoleOutput: (serverId, lines) =>
       asDriverErrors('The console log of the guest could not be read.', async () => {
         await guests.get(serverId)

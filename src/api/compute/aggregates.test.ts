@@ -52,6 +52,23 @@ describe('aggregates', () => {
     expect((await api.ask('GET', '/os-aggregates')).status).toBe(403)
   })
 
+  test('have their hosts fetch images ahead, one task for each host and image', async () => {
+    const id = await idOf({ name: 'ahead' })
+    const images = (body: object, v = '2.81') => api.ask('POST', `/os-aggregates/${id}/images`, { as, v, body })
+    const tasks = async () =>
+      api.cells.global.sql`select subject, input from tasks where kind = 'image.cache' order by id`
+    expect((await images({ cache: [{ id: IMAGE.id }] })).status).toBe(202)
+    expect([...(await tasks())]).toEqual([])
+    await act(id, { add_host: { host: 'cmp1' } })
+    expect((await images({ cache: [{ id: IMAGE.id }] })).status).toBe(202)
+    expect([...(await tasks())]).toEqual([{ subject: IMAGE.id, input: { host: 'cmp1' } }])
+    expect((await images({ cache: [{ id: crypto.randomUUID() }] })).status).toBe(400)
+    expect((await images({ cache: [] })).status).toBe(400)
+    expect((await images({ cache: [{ id: IMAGE.id }] }, '2.80')).status).toBe(404)
+    expect([...(await tasks())]).toHaveLength(1)
+    await act(id, { remove_host: { host: 'cmp1' } })
+  })
+
   test('have hosts that exist, each once, and cannot be deleted while they have any', async () => {
     const id = await idOf({ name: 'hosts' })
     expect((await act(id, { add_host: { host: 'cmp1' } })).body.aggregate.hosts).toEqual(['cmp1'])

@@ -2,7 +2,7 @@ import { Type as T } from '@sinclair/typebox'
 import type { Compute } from '../../compute/index.ts'
 import { badRequest } from '../../kernel/index.ts'
 import { closed } from './changes.ts'
-import { Fqdn, MAX_INTEGER, Name, ZoneName } from './fields.ts'
+import { canonicalUuid, Fqdn, MAX_INTEGER, Name, Uuid, ZoneName } from './fields.ts'
 import { action, type Asked, bodyShape, resource, route } from './route.ts'
 import { aggregateCreated, aggregateView } from './views/aggregates.ts'
 
@@ -29,6 +29,12 @@ const SetMetadata = bodyShape(
       ),
     }),
   },
+  (inner) => inner,
+)
+
+const CacheImages = bodyShape(
+  'aggregate.images',
+  { cache: T.Array(closed({ id: Uuid }), { minItems: 1, maxItems: 100, uniqueItems: true }) },
   (inner) => inner,
 )
 
@@ -84,6 +90,15 @@ export function aggregates({ aggregates }: Compute) {
       policy: 'os_compute_api:os-aggregates:delete',
       ok: 200,
       handle: (req) => aggregates.delete(idOf(req)),
+    }),
+
+    route('POST', '/os-aggregates/:id/images', {
+      since: '2.81',
+      policy: 'compute:aggregates:images',
+      body: CacheImages,
+      ok: 202,
+      handle: (req) =>
+        aggregates.cacheImages(req.ctx, idOf(req), req.body.cache.map(({ id }) => canonicalUuid(id))),
     }),
 
     action(ACTION, 'add_host', {

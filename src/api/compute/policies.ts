@@ -235,6 +235,7 @@ const BARE_RULES: readonly Entry[] = [
     'admin',
     'Create a server on a given host, if it passes the filters.',
   ],
+  ['compute:aggregates:images', 'admin', 'Have the hosts of an aggregate fetch images ahead.'],
   ['compute:server:topology:index', 'reader', "See the NUMA nodes of a server's guest."],
   ['compute:server:topology:host:index', 'admin', 'See to which NUMA nodes of the host they belong.'],
 ]

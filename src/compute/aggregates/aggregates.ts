@@ -1,8 +1,9 @@
 import { type Cells, listServices, touchHosts } from '../../cells/index.ts'
-import { badRequest, conflict, newId, notFound } from '../../kernel/index.ts'
+import { CACHE_DEADLINE_S, CACHE_IMAGE, insertTasks } from '../../conductor/index.ts'
+import { badRequest, conflict, newId, notFound, type RequestContext } from '../../kernel/index.ts'
 import { type GlobalDb, isUniqueViolation } from '../../platform/db/index.ts'
 import { serversByHost } from '../hosts/hosts.store.ts'
-import type { HostNews } from '../ports.ts'
+import type { HostNews, ImageLookup } from '../ports.ts'
 import {
   addMember,
   type Aggregate,
@@ -16,18 +17,22 @@ import {
 import type { Zones } from './zones.ts'
 
 const ZONE = 'availability_zone'
+/** Images times hosts of one request: each is a task. */
+const MOST_FETCHES = 10_000
 
 export type Aggregates = ReturnType<typeof createAggregates>
 
 interface AggregatesOptions {
   readonly db: GlobalDb
+  readonly images: Pick<ImageLookup, 'show'>
+  ring(database: string, taskId: string): void
   readonly cells: Cells
   readonly zones: Zones
   readonly news: HostNews
 }
 
 /** Groups of hosts. A host may be in many of them, but in one availability zone only. */
-export function createAggregates({ db, cells, zones, news }: AggregatesOptions) {
+export function createAggregates({ db, cells, zones, news, images, ring }: AggregatesOptions) {
   async function show(id: number): Promise<Aggregate> {
     const aggregate = await findAggregate(db, id)
     if (!aggregate) throw notFound(`Aggregate ${id} could not be found.`)
@@ -116,6 +121,36 @@ export function createAggregates({ db, cells, zones, news }: AggregatesOptions) 
       if (typeof zone === 'string') await mustMayMove(aggregate.hosts, zone, id)
       await updateAggregate(db, id, { metadata })
       return changed(id, aggregate.hosts)
+    },
+
+    /**
+     * Has every host of the aggregate fetch images ahead of builds from them; each image goes to one host after the
+     * other. Hosts that cannot fetch one now do so with their first build.
+     * @throws {Problem} bad_request for an image that is not there or not usable, or for too many at once
+     */
+    async cacheImages(ctx: RequestContext, id: number, imageIds: readonly string[]): Promise<void> {
+      const { hosts } = await show(id)
+      const wanted = [...new Set(imageIds)]
+      if (wanted.length * hosts.length > MOST_FETCHES) {
+        throw badRequest(`At most ${MOST_FETCHES} fetches may be asked for at once: ${wanted.length} images on ${hosts.length} hosts.`)
+      }
+      for (const imageId of wanted) {
+        const image = await images.show(ctx, imageId)
+        if (image?.status !== 'active') throw badRequest(`Image ${imageId} could not be found or is not active.`)
+      }
+      const tasks = wanted.flatMap((subject) =>
+        hosts.map((host) => ({
+          id: newId(),
+          kind: CACHE_IMAGE,
+          subject,
+          request_id: ctx.requestId,
+          input: { host },
+          deadline_s: CACHE_DEADLINE_S,
+        })),
+      )
+      if (tasks.length === 0) return
+      await insertTasks(db.sql, tasks)
+      for (const task of tasks) ring(db.id, task.id)
     },
   }
 }
