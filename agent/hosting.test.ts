@@ -65,6 +65,15 @@ describe('the compute hosts of a machine', () => {
     expect(hostNames()).toEqual(['here-1', 'here-2', 'here-3'])
   })
 
+  test('simulated ones have the traits that are configured, and names that no trait has end the start', async () => {
+    const withTraits = (fake_traits: string[]) =>
+      configured({ DEFAULT: { compute_driver: 'fake' }, bunova: { fake_traits } })
+    await expect(start(withTraits(['custom-fast']))).rejects.toThrow('[bunova] fake_traits: custom-fast is no trait')
+    await start(withTraits(['CUSTOM_FAST', 'HW_CPU_X86_AVX2']))
+    const told = events.flatMap((event) => (event.event === 'inventory' ? [event.inventory.traits] : []))
+    expect(told).toEqual([['CUSTOM_FAST', 'HW_CPU_X86_AVX2']])
+  })
+
   test('libvirt, when it is asked for by name, must be there', async () => {
     const config = configured({ DEFAULT: { compute_driver: 'libvirt.LibvirtDriver' } })
     await expect(start(config)).rejects.toBeInstanceOf(DriverError)

@@ -9,7 +9,7 @@ import { startFakeHosts } from './fake-hosts.ts'
 import { lockDirectory } from './lock.ts'
 import { type Networking, openNetworking } from './network/index.ts'
 import { readNodeId } from './node-id.ts'
-import { agentOptions, driverChoice, libvirtOptions, networkOptions } from './settings.ts'
+import { agentOptions, driverChoice, fakeTraits, libvirtOptions, networkOptions } from './settings.ts'
 import { startAgent } from './start.ts'
 
 export interface HostingInput {
@@ -87,6 +87,7 @@ async function simulate({ config, bus, clock, log }: HostingInput, why: string):
     name: (number) => (count === 1 ? host : `${host}-${number}`),
     directory: agentDirectory(config),
     options: agentOptions(config),
+    driver: { inventory: { traits: fakeTraits(config) } },
     bus,
     clock,
     log,

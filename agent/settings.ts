@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isTrait } from '../src/contracts/index.ts'
 import type { Config } from '../src/platform/config/index.ts'
 import type { LibvirtDriverOptions } from './drivers/libvirt/index.ts'
 import type { NetworkOptions } from './network/index.ts'
@@ -78,6 +79,15 @@ export function vendorData(path: string | undefined): Record<string, unknown> {
     throw new Error(`[api] vendordata_jsonfile_path = ${path}: expected a JSON object`)
   }
   return told as Record<string, unknown>
+}
+
+/** @throws {Error} for a name that no trait can have. */
+export function fakeTraits({ bunova: { fake_traits } }: Config): string[] {
+  const bad = fake_traits.find((trait) => !isTrait(trait))
+  if (bad !== undefined) {
+    throw new Error(`[bunova] fake_traits: ${bad} is no trait; expected capital letters, digits and underscores`)
+  }
+  return [...fake_traits]
 }
 
 export type DriverChoice = 'auto' | 'libvirt' | 'fake'

@@ -52,7 +52,7 @@ for (const separate of [false, true]) {
 describe('a cell', () => {
   let cell: TestCell
   beforeAll(async () => {
-    cell = await startTestCell({ hosts: 3 })
+    cell = await startTestCell({ hosts: 3, traits: ['CUSTOM_FAST'] })
   })
   afterAll(() => cell.stop())
 
@@ -63,6 +63,23 @@ describe('a cell', () => {
       'No valid host was found: 3 of 3 hosts lack 999999999 MB RAM (best has 262144 MB free).',
     )
     await cell.remove(id)
+    await cell.settled()
+  })
+
+  test('places a server by traits that its flavor requires or forbids', async () => {
+    const create = (trait: string, value: string) =>
+      cell.create({ flavor: { ...TEST_FLAVOR, extra_specs: { [`trait:${trait}`]: value } } })
+    const placed = [await create('CUSTOM_FAST', 'required'), await create('HW_ARCH_X86_64', 'required')]
+    const refused = [await create('HW_CPU_X86_AVX2', 'required'), await create('CUSTOM_FAST', 'forbidden')]
+    await cell.settled()
+    const states = await Promise.all(
+      [...placed, ...refused].map(async ({ id }) => (await cell.cells.find(id))?.server.vm_state),
+    )
+    expect(states).toEqual(['active', 'active', 'error', 'error'])
+    expect((await cell.cells.find(refused[0]!.id))?.server.fault?.message).toBe(
+      'No valid host was found: 3 of 3 hosts lack a required trait: HW_CPU_X86_AVX2.',
+    )
+    await Promise.all([...placed, ...refused].map(({ id }) => cell.remove(id)))
     await cell.settled()
   })
 

@@ -1,5 +1,6 @@
 import type { Inventory } from '../contracts/index.ts'
 import type { CellDb, CellTx } from '../platform/db/index.ts'
+import { traitsOf } from './host-traits.ts'
 
 /** A compute node with the state of its service. */
 export interface Host {
@@ -45,7 +46,7 @@ export async function reportInventory(db: CellDb, host: string, inventory: Inven
     hypervisor_version: inventory.hypervisor_version,
     cpu_info: inventory.cpu_info,
     supported_instances: inventory.supported_instances,
-    traits: inventory.traits ?? [],
+    traits: traitsOf(inventory),
     metrics: inventory.metrics ?? {},
     vcpus: inventory.vcpus,
     memory_mb: inventory.memory_mb,

@@ -24,6 +24,7 @@ export {
 export { isUnreachable } from './gather.ts'
 export { serverOn, setGuestPassword } from './guest.store.ts'
 export { type HostSource, hostSource } from './host-source.ts'
+export { INVENTORY_TRAITS } from './host-traits.ts'
 export { type Host, listHosts, removeHost, reportInventory, touchHosts } from './hosts.store.ts'
 export {
   type ExactFilter,

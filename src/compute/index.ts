@@ -1,7 +1,7 @@
 export { createPlacement } from './placement/placement.ts'
 export { isResourceClass, RESOURCE_CLASSES, type Amounts, type Inventory, type ResourceClass } from './placement/classes.ts'
 export type { Allocation, ConsumerUse, Placement, Provider, ProviderQuery } from './placement/placement.ts'
-export { TRAITS } from './placement/traits.ts'
+export { isCustomTrait, TRAITS } from './placement/traits.ts'
 export {
   type InstanceAction,
   type InstanceActionEvent,

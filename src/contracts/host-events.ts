@@ -1,10 +1,15 @@
 import { type Static, Type as T } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { message } from './contract.ts'
 import { Count, Name, PowerState, Uuid } from './instance.ts'
 import { Progress } from './moving.ts'
 
 /** Where hosts report; the conductor believes each only about itself. */
 export const HOST_EVENTS = 'host-events'
+
+const Trait = T.String({ pattern: '^[A-Z0-9_]{1,255}$' })
+/** Whether a trait may have this name. */
+export const isTrait = (name: string): boolean => Value.Check(Trait, name)
 
 /** What a host has, as it reports it; ratios and reserves come from its own configuration, as in Nova. */
 export const Inventory = T.Object({
@@ -28,7 +33,7 @@ export const Inventory = T.Object({
   /** `[arch, hypervisor type, vm mode]` triples. */
   supported_instances: T.Array(T.Tuple([T.String(), T.String(), T.String()]), { maxItems: 256 }),
   /** What the host can do, by the names of os-traits, or CUSTOM_ ones. */
-  traits: T.Optional(T.Array(T.String({ pattern: '^[A-Z0-9_]{1,255}$' }), { maxItems: 1024 })),
+  traits: T.Optional(T.Array(Trait, { maxItems: 1024 })),
   /** Measurements by name, for MetricsFilter and MetricsWeigher. */
   metrics: T.Optional(T.Record(T.String({ pattern: '^[\\w.]{1,255}$' }), T.Number(), { maxProperties: 64 })),
 })

@@ -62,6 +62,8 @@ export async function startTestCell(options: {
   hosts: number
   separate?: boolean
   vcpus?: number
+  /** Of each host, beside those of its processor. */
+  traits?: string[]
   /** What the hosts are to suffer. */
   fault?: FakeFault
 }): Promise<TestCell> {
@@ -151,7 +153,7 @@ export async function startTestCell(options: {
         disk_allocation_ratio: 1,
       },
     },
-    driver: { inventory: { vcpus: options.vcpus ?? 64 }, fault: options.fault },
+    driver: { inventory: { vcpus: options.vcpus ?? 64, traits: options.traits ?? [] }, fault: options.fault },
   })
   await until(async () => (await cell.sql`select 1 from hosts`).length === options.hosts, 10)
   await scheduler.start(bus)

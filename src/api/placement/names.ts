@@ -35,8 +35,8 @@ export function nameRoutes(gate: Gate, placement: Placement): HttpRoute[] {
       path: '/traits/:name',
       from: 6,
       policy: 'placement:traits:show',
-      read({ params: { name = '' } }) {
-        if (!TRAITS.includes(name)) throw notFound(`No such trait(s): ${name.slice(0, 100)}.`)
+      async read({ params: { name = '' } }) {
+        if (!TRAITS.includes(name) && !(await used(placement)).has(name)) throw notFound(`No such trait(s): ${name.slice(0, 100)}.`)
       },
     }),
   ]
@@ -49,10 +49,16 @@ async function traits(placement: Placement, { call, version }: Asked): Promise<r
   if (associated !== undefined && !/^(true|false)$/i.test(associated)) {
     throw badRequest(`The query parameter "associated" only accepts "true" or "false"`)
   }
-  const used =
-    associated === undefined ? null : new Set((await placement.providers({})).flatMap((provider) => provider.traits))
-  const wanted = used && associated?.toLowerCase() === 'true'
-  return TRAITS.filter((trait) => matches(trait, name)).filter((trait) => used === null || used.has(trait) === wanted)
+  const had = await used(placement)
+  const wanted = associated === undefined ? null : associated.toLowerCase() === 'true'
+  return [...new Set([...TRAITS, ...had])]
+    .toSorted()
+    .filter((trait) => matches(trait, name) && (wanted === null || had.has(trait) === wanted))
+}
+
+/** Traits that some node has. */
+async function used(placement: Placement): Promise<ReadonlySet<string>> {
+  return new Set((await placement.providers({})).flatMap((provider) => provider.traits))
 }
 
 function matches(trait: string, name: string | undefined): boolean {

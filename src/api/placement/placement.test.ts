@@ -39,7 +39,7 @@ describe('the placement API', () => {
   const first = async (): Promise<Body> => (await providers())[0]
 
   beforeAll(async () => {
-    cell = await startTestCell({ hosts: 3, vcpus: 16 })
+    cell = await startTestCell({ hosts: 3, vcpus: 16, traits: ['CUSTOM_FAST', 'HW_CPU_X86_AVX2'] })
     const policy = createPolicy({ defaults: { ...baseRules, ...placementPolicy }, log: quietLog })
     server = await serve({
       faces: [placementFace({ placement: createPlacement(cell.cells), authenticate, policy })],
@@ -182,7 +182,15 @@ describe('the placement API', () => {
       'COMPUTE_NODE',
       'COMPUTE_STATUS_DISABLED',
     ])
-    expect((await ask('/traits?associated=true')).body.traits).toEqual(['COMPUTE_NODE', 'HW_ARCH_X86_64'])
+    expect((await ask('/traits?associated=true')).body.traits).toEqual([
+      'COMPUTE_NODE',
+      'CUSTOM_FAST',
+      'HW_ARCH_X86_64',
+      'HW_CPU_X86_AVX2',
+    ])
+    expect((await ask('/traits?name=in:CUSTOM_FAST,CUSTOM_GOLD')).body.traits).toEqual(['CUSTOM_FAST'])
+    expect((await ask('/traits/CUSTOM_FAST')).status).toBe(204)
+    expect((await ask('/resource_providers?required=CUSTOM_FAST')).body.resource_providers).toHaveLength(3)
     expect((await ask('/traits/COMPUTE_NODE')).status).toBe(204)
     expect((await ask('/traits/CUSTOM_GOLD')).status).toBe(404)
   })

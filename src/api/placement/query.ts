@@ -1,4 +1,4 @@
-import { type Amounts, isResourceClass, type ProviderQuery, TRAITS } from '../../compute/index.ts'
+import { type Amounts, isCustomTrait, isResourceClass, type ProviderQuery, TRAITS } from '../../compute/index.ts'
 import { badRequest, isUuid } from '../../kernel/index.ts'
 import type { Version } from './version.ts'
 
@@ -113,7 +113,7 @@ function traitsWanted(values: readonly string[], version: Version): Pick<Provide
 }
 
 function known(trait: string): string {
-  if (!TRAITS.includes(trait)) throw badRequest(`No such trait(s): ${trait.slice(0, 100)}.`)
+  if (!TRAITS.includes(trait) && !isCustomTrait(trait)) throw badRequest(`No such trait(s): ${trait.slice(0, 100)}.`)
   return trait
 }
 

@@ -19,9 +19,7 @@ export interface ProviderRow {
   /** Rises whenever the row changes. */
   readonly generation: number
   readonly updated_at: Date
-  readonly arch: string | null
-  /** Of the CPU, in libvirt's words. */
-  readonly features: readonly string[]
+  readonly traits: readonly string[]
   readonly vcpu: InventoryRow
   readonly memory_mb: InventoryRow
   readonly disk_gb: InventoryRow
@@ -32,8 +30,7 @@ export async function listProviders(db: CellDb, uuid: string | null = null): Pro
   return db.sql<ProviderRow[]>`
     select
       hosts.id, hosts.uuid, hosts.host, node, coalesce(services.disabled, false) as disabled,
-      changed_in::text::bigint as generation, hosts.updated_at, cpu_info->>'arch' as arch,
-      coalesce(cpu_info->'features', '[]') as features,
+      changed_in::text::bigint as generation, hosts.updated_at, traits,
       jsonb_build_object('total', vcpus, 'reserved', reserved_vcpus, 'ratio', cpu_allocation_ratio,
         'capacity', vcpus_capacity, 'used', vcpus_used) as vcpu,
       jsonb_build_object('total', memory_mb, 'reserved', reserved_memory_mb, 'ratio', ram_allocation_ratio,

@@ -384,6 +384,7 @@ export const options = {
   },
   bunova: {
     fake_hosts: integer({ default: 1, min: 1, max: 100_000, help: 'Simulated hosts that the fake driver runs.' }),
+    fake_traits: list({ default: [], help: 'Traits of the simulated hosts, CUSTOM_ ones or those of os-traits.' }),
     external_network_cidr: text({
       default: '203.0.113.0/24',
       help: 'Addresses of the external network "public" that the first start makes; empty makes none.',
