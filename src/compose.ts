@@ -43,7 +43,7 @@ import {
   serveImages,
   serveSnapshots,
 } from './remote.ts'
-import { createScheduler, type Scheduler } from './scheduler/index.ts'
+import { createScheduler, guestFactsOf, type Scheduler } from './scheduler/index.ts'
 import { reportRole } from './services.ts'
 import { loadSecrets, lockStatePath, writeClientFiles } from './state/index.ts'
 import { type Later, openStorage } from './storage.ts'
@@ -305,9 +305,12 @@ function reachableUrl(url: string, config: Config): string {
 
 async function startScheduler({ config, logs, metrics, bus, databases }: Parts, cells: Cells, later: Later): Promise<Scheduler> {
   const log = logs.role('nova-scheduler')
+  const guestFacts = guestFactsOf(config.filter_scheduler)
   const scheduler = createScheduler({
     config,
-    cells: cells.withHosts().map((cell) => hostSource(cells.global, cell, config.DEFAULT.default_availability_zone)),
+    cells: cells
+      .withHosts()
+      .map((cell) => hostSource(cells.global, cell, config.DEFAULT.default_availability_zone, guestFacts)),
     clock: systemClock,
     log,
     observe: decisionMetrics(metrics),

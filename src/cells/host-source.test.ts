@@ -40,6 +40,28 @@ test('a host comes with the metadata of its aggregates, the zone among it, oldes
   expect((await read())[1]).toMatchObject({ aggregates: [], availability_zone: 'nova' })
 })
 
+test('where it is asked for, a host comes with the flavors of its servers and the properties of their images', async () => {
+  const asking = hostSource(cell.databases.global, db(), 'nova', { flavors: true, image_properties: true })
+  const told = async (host: string | null) => {
+    const { hosts } = await asking.hostsSince(null)
+    return hosts.filter((each) => each.host === host).map(({ flavors, image_properties }) => ({ flavors, image_properties }))
+  }
+  const [idle] = await read()
+  expect(idle).not.toHaveProperty('flavors')
+  expect(await told(idle!.host)).toEqual([{ flavors: [], image_properties: {} }])
+  const { id } = await cell.create()
+  await cell.settled()
+  const { server } = (await cell.cells.find(id))!
+  const image = { ...server.image, properties: { os_distro: 'debian', hw_machine_type: 'q35' } }
+  await db().sql`update servers set image = ${db().sql.json(image as never)} where id = ${id}`
+  expect(await told(server.host)).toEqual([
+    { flavors: [server.flavor.id], image_properties: { 'os_distro=debian': 1, 'hw_machine_type=q35': 1 } },
+  ])
+  await cell.remove(id)
+  await cell.settled()
+  expect(await told(server.host)).toEqual([{ flavors: [], image_properties: {} }])
+})
+
 test('servers that are built or copied count as io_ops of their host, others do not', async () => {
   const { id } = await cell.create()
   await cell.settled()

@@ -23,6 +23,14 @@ type Metadata = Readonly<Record<string, string>>
 
 const NO_AGGREGATES: readonly Metadata[] = []
 
+/** What is read of the servers on each host; it costs a look at each of them, so only where it counts. */
+export interface GuestFacts {
+  readonly flavors: boolean
+  readonly image_properties: boolean
+}
+
+const NO_GUEST_FACTS: GuestFacts = { flavors: false, image_properties: false }
+
 /**
  * Reads a cell's hosts for the scheduler, all or those that have changed since a marker.
  *
@@ -30,7 +38,12 @@ const NO_AGGREGATES: readonly Metadata[] = []
  * may not have been visible then. A row that was is read again, which does no harm; none is ever left out, as it could
  * be with a sequence or a time, whose order is not that of commits.
  */
-export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string): HostSource {
+export function hostSource(
+  global: GlobalDb,
+  cell: CellDb,
+  defaultZone: string,
+  guestFacts: GuestFacts = NO_GUEST_FACTS,
+): HostSource {
   async function read(rows: readonly Row[]): Promise<HostsRead> {
     const claimed = new Map<number, readonly string[]>()
     if (rows.length === 0) return { hosts: [], claimed }
@@ -58,9 +71,26 @@ export function hostSource(global: GlobalDb, cell: CellDb, defaultZone: string):
     return { hosts, claimed }
   }
 
+  // By the claims on the host: what has moved away in all but its claim is still there.
+  const flavors = () => cell.sql`(
+    select coalesce(array_agg(distinct servers.flavor->>'id'), '{}')
+    from claims join servers on servers.id = server_id where claims.host_id = hosts.id
+  ) as flavors,`
+  const imageProperties = () => cell.sql`(
+    select coalesce(jsonb_object_agg(property, number), '{}') from (
+      select properties.name || '=' || properties.value as property, count(*)::integer as number
+      from claims join servers on servers.id = claims.server_id
+      cross join lateral jsonb_each_text(coalesce(servers.image->'properties', '{}')) as properties (name, value)
+      where claims.host_id = hosts.id
+      group by property
+    ) as counted
+  ) as image_properties,`
+  const nothing = cell.sql``
+
   const schedulable = (servers: readonly string[]) => cell.sql`
     hosts.id, hosts.host, hosts.node, host_ip, hypervisor_type, hypervisor_version, cpu_info, supported_instances,
-    traits, metrics,
+    traits, metrics, ${guestFacts.flavors ? flavors() : nothing}
+    ${guestFacts.image_properties ? imageProperties() : nothing}
     vcpus, memory_mb, local_gb, reserved_memory_mb, reserved_disk_gb, vcpus_capacity, memory_mb_capacity,
     disk_gb_capacity, vcpus_used, memory_mb_used, disk_gb_used, running_vms, busy.servers as io_ops,
     failed_builds, disabled, forced_down, last_seen_at, claims_of.servers as claimed

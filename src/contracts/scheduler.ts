@@ -56,6 +56,12 @@ export interface HostRow {
   /** What it says it can do, by the names of os-traits, and what it has measured. */
   readonly traits?: readonly string[]
   readonly metrics?: Readonly<Record<string, number>>
+  /**
+   * Of the servers that have a claim on it, where a filter or weigher asks: ids of their flavors; and by `name=value` how
+   * many were built from images with this property.
+   */
+  readonly flavors?: readonly string[]
+  readonly image_properties?: Readonly<Record<string, number>>
   readonly availability_zone: string
   /** The metadata of each aggregate that has the host, in the order of their ids. */
   readonly aggregates: readonly Readonly<Record<string, string>>[]
@@ -141,6 +147,8 @@ export const PlanRequest = T.Object({
   /** The one host or node wanted, if it passes the filters: Nova's requested destination. */
   requested_host: T.Optional(T.String({ maxLength: 255 })),
   requested_node: T.Optional(T.String({ maxLength: 255 })),
+  /** The cell of a server that moves: it does not leave it. */
+  cell_id: T.Optional(T.String({ maxLength: 255 })),
   ignore_hosts: HostNames,
   /** Nodes on which the server found no room when it came to claim it. */
   retry: T.Optional(

@@ -111,6 +111,8 @@ const EMPTY = {
   memory_mb_used: 0,
   disk_gb_used: 0,
   running_vms: 0,
+  flavors: [],
+  image_properties: {},
   io_ops: 0,
   failed_builds: 0,
   disabled: false,

@@ -17,11 +17,15 @@ export interface MetricWeight {
 }
 
 /** @throws {Error} naming the option, for an entry that is not `name=ratio`. */
-export function metricWeights({ weight_setting }: MetricsOptions): readonly MetricWeight[] {
-  return weight_setting.map((entry) => {
+export const metricWeights = ({ weight_setting }: MetricsOptions): readonly MetricWeight[] =>
+  ratiosOf(weight_setting, '[metrics] weight_setting')
+
+/** Entries of an option. @throws {Error} naming it, for one that is not `name=ratio` */
+export function ratiosOf(entries: readonly string[], option: string): readonly MetricWeight[] {
+  return entries.map((entry) => {
     const [name = '', ratio = '', ...more] = entry.split('=').map((part) => part.trim())
     if (name === '' || ratio === '' || more.length > 0 || !Number.isFinite(Number(ratio))) {
-      throw new Error(`[metrics] weight_setting: "${entry}" is not name=ratio`)
+      throw new Error(`${option}: "${entry}" is not name=ratio`)
     }
     return { name, ratio: Number(ratio) }
   })

@@ -103,6 +103,18 @@ describe('a plan', () => {
     }
     expect(ids(fleet, requestFor({}, { count: 3 }))).toEqual([20, 4, 8])
   })
+
+  test('are of the cell that a request names, a host that an admin forces too', () => {
+    const fleet = createFleet({ service_down_time: 60 })
+    for (const [id, cell] of [[1, 'cell1'], [2, 'cell2'], [3, 'cell2']] as const) fleet.put(cell, idleHost(id), 0)
+    expect(ids(fleet, requestFor({}, { count: 3, cell_id: 'cell2' }))).toEqual([2, 3])
+    const { candidates, rejections } = plan(policy, fleet, requestFor({}, { cell_id: 'cell2', force_host: 'host-1' }))
+    expect(candidates).toEqual([])
+    expect(rejections.map(({ filter, hosts }) => [filter, hosts])).toEqual([
+      ['cell', 1],
+      ['force_hosts', 2],
+    ])
+  })
 })
 
 describe('chance', () => {

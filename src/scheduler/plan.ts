@@ -1,5 +1,5 @@
 import type { PlanRequest } from '../contracts/index.ts'
-import { type Condition, type Filter, type FilterOptions, type Rejected, type Says, verb } from './filters/filter.ts'
+import { type Condition, type Filter, type FilterOptions, matches, type Rejected, type Says, verb } from './filters/filter.ts'
 import { traitsFilter } from './filters/traits.ts'
 import type { Host } from './host.ts'
 import { randomBelow, type Random, seededRandom } from './random.ts'
@@ -77,12 +77,15 @@ interface Draft extends Questions {
 }
 
 /**
- * Hosts that were tried before come off first. A host or node named by an admin replaces the filters, as in Nova; a
+ * Hosts of other cells than a moving server's, and those that were tried before, come off first. A host or node named by an admin replaces the filters, as in Nova; a
  * requested one still has to pass them.
  */
 function questionsOf(policy: Policy, asked: Asked): Questions {
   const draft: Draft = { filters: [], conditions: [], weighings: weighingsOf(policy.weighers, asked) }
-  const { ignore_hosts, force_host, force_node, requested_host, requested_node } = asked
+  const { cell_id, ignore_hosts, force_host, force_node, requested_host, requested_node } = asked
+  if (cell_id !== undefined) {
+    add(draft, 'cell', matches(`cell ${cell_id}`, (host) => host.cell_id === cell_id, notInItsCell))
+  }
   if (ignore_hosts.length > 0) {
     add(draft, 'ignore_hosts', { kind: 'host_not_in', hosts: ignore_hosts, says: triedBefore })
   }
@@ -103,6 +106,7 @@ function questionsOf(policy: Policy, asked: Asked): Questions {
 }
 
 const triedBefore: Says = (r) => `${verb(r, 'was', 'were')} tried before`
+const notInItsCell: Says = (r) => `${verb(r, 'is', 'are')} in another cell than the server`
 const notAskedFor: Says = (r) => `${verb(r, 'is', 'are')} not the one asked for`
 
 function add({ filters, conditions }: Draft, filter: string, condition: Condition): void {

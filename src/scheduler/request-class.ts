@@ -91,6 +91,7 @@ function sameAsked(one: Asked, other: Asked): boolean {
     one.requested_host === other.requested_host &&
     one.requested_node === other.requested_node &&
     one.project_id === other.project_id &&
+    one.cell_id === other.cell_id &&
     sameFlavor(one.flavor, other.flavor) &&
     same(one.image_properties, other.image_properties) &&
     same(one.ignore_hosts, other.ignore_hosts) &&
@@ -108,6 +109,7 @@ const COMPARED = [
   'requested_host',
   'requested_node',
   'project_id',
+  'cell_id',
   'flavor',
   'image_properties',
   'ignore_hosts',

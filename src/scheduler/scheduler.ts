@@ -17,6 +17,7 @@ import type { Logger } from '../platform/log/index.ts'
 import { explain } from './explanation.ts'
 import { enabledFilters, type FilterOptions } from './filters/index.ts'
 import { metricsFilter } from './filters/metrics.ts'
+import { typeAffinityFilter } from './filters/type-affinity.ts'
 import { createFleet } from './fleet.ts'
 import type { CellSource } from './host.ts'
 import { type Plan, plan, type Policy } from './plan.ts'
@@ -27,6 +28,7 @@ import { createTaken } from './taken.ts'
 import { warmUp } from './warm-up.ts'
 import { whatIf } from './what-if.ts'
 import { chooseWeighers, type Multipliers } from './weighers/index.ts'
+import { type ImagePropertiesOptions, imagePropertiesWeigher } from './weighers/image-properties.ts'
 import { metricsWeigher } from './weighers/metrics.ts'
 
 /** The part of the configuration that decisions depend on. */
@@ -36,6 +38,7 @@ export interface SchedulerConfig {
     readonly service_down_time: number
   }
   readonly filter_scheduler: Partial<Multipliers> &
+    Partial<ImagePropertiesOptions> &
     Omit<FilterOptions, 'metrics'> & {
       readonly enabled_filters: readonly string[]
       readonly host_subset_size: number
@@ -187,6 +190,17 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
 
 const NO_METRICS: MetricsOptions = { weight_multiplier: 0, weight_setting: [], required: false, weight_of_unavailable: 0 }
 
+const NO_IMAGE_PROPERTIES: ImagePropertiesOptions = { image_props_weight_multiplier: 0, image_props_weight_setting: [] }
+
+/** What the rows of hosts have to tell of the servers there, for decisions to be made with these options. */
+export const guestFactsOf = ({
+  enabled_filters,
+  image_props_weight_multiplier = 0,
+}: SchedulerConfig['filter_scheduler']): { flavors: boolean; image_properties: boolean } => ({
+  flavors: enabledFilters(enabled_filters).includes(typeAffinityFilter),
+  image_properties: image_props_weight_multiplier !== 0,
+})
+
 /** How decisions are made with these options. @throws {Error} for an option that cannot be */
 export function policyOf({ filter_scheduler: options, metrics = NO_METRICS }: SchedulerConfig): Policy {
   const weights = metricWeights(metrics)
@@ -195,7 +209,7 @@ export function policyOf({ filter_scheduler: options, metrics = NO_METRICS }: Sc
     // A required metric that a host lacks must not be weighed as if there were one.
     filters: metrics.required && weights.length > 0 ? [...new Set([...filters, metricsFilter])] : filters,
     options: { ...options, metrics: weights },
-    weighers: [...chooseWeighers(options), ...metricsWeigher(metrics)],
+    weighers: [...chooseWeighers(options), ...metricsWeigher(metrics), ...imagePropertiesWeigher({ ...NO_IMAGE_PROPERTIES, ...options })],
     host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
     shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,
   }

@@ -26,6 +26,7 @@ const MORE_FILTERS = [
   'SimpleCIDRAffinityFilter',
   'JsonFilter',
   'RetryFilter',
+  'TypeAffinityFilter',
   'IoOpsFilter',
   'NumInstancesFilter',
   'AggregateInstanceExtraSpecsFilter',
@@ -94,6 +95,7 @@ const changesOfHost = fc.record(
     hypervisor_version: fc.constantFrom(6_000_000, 7_002_000),
     supported_instances: fc.constantFrom([], [['aarch64', 'kvm', 'hvm']], [['x86_64', 'kvm', 'hvm']]),
     running_vms: fc.constantFrom(0, 3, 49, 50, 51),
+    flavors: fc.subarray([imaginaryRequest(0).flavor.id, 'another']),
     io_ops: fc.constantFrom(0, 6, 7, 8, 9),
     failed_builds: fc.constantFrom(0, 0, 1, 5),
     aggregates: fc.subarray<Readonly<Record<string, string>>>(
@@ -157,6 +159,7 @@ const requestOf = fc
     availability_zone: fc.constantFrom(null, null, 'nova', 'az1', 'az9'),
     force_host: fc.constantFrom(null, null, null, null, 'host-3', 'shared', 'nobody'),
     force_node: fc.constantFrom(null, null, null, null, 'node-3'),
+    cell_id: fc.constantFrom(undefined, undefined, 'cell1', 'cell2'),
     ignore_hosts: fc.subarray(['host-1', 'host-2', 'shared', 'host-4', 'nobody'], { minLength: 0 }),
     count: fc.constantFrom(1, 1, 3, 3, 64),
     seed: fc.nat(),

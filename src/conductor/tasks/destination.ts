@@ -58,13 +58,14 @@ export async function planDestination(
     },
     { ...ports, count: Math.max(ports.max_attempts, MIN_CANDIDATES), seed: seedOf(server.id) + server.generation },
   )
-  const { candidates, explanation } = await ports.planner.plan({ ...request, ignore_hosts: [...wish.not_on] })
-  // A server does not leave its cell: its disks, its log and its hosts' bus are there.
-  const here = candidates.filter(({ cell_id }) => cell_id === cell.id)
-  if (here.length === 0) {
-    throw new Problem('no_valid_host', candidates.length === 0 ? sentence(explanation) : 'No valid host was found.')
-  }
-  return here.map(({ host_id, host, node }) => ({ host_id, host, node }))
+  const { candidates, explanation } = await ports.planner.plan({
+    ...request,
+    // A server does not leave its cell: its disks, its log and its hosts' bus are there.
+    cell_id: cell.id,
+    ignore_hosts: [...wish.not_on],
+  })
+  if (candidates.length === 0) throw new Problem('no_valid_host', sentence(explanation))
+  return candidates.map(({ host_id, host, node }) => ({ host_id, host, node }))
 }
 
 /** More than one, so that a server which loses a race for the best host still moves. */

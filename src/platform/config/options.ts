@@ -257,6 +257,14 @@ export const options = {
     }),
     soft_affinity_weight_multiplier: multiplier('soft_affinity_weight_multiplier', 1),
     soft_anti_affinity_weight_multiplier: multiplier('soft_anti_affinity_weight_multiplier', 1),
+    image_props_weight_multiplier: decimal({
+      default: 0,
+      help: 'ImagePropertiesWeigher: weight of hosts whose servers come from images like the one asked for.',
+    }),
+    image_props_weight_setting: list({
+      default: [],
+      help: 'ImagePropertiesWeigher: properties that count and their ratios, name1=1.0; unset, all count alike.',
+    }),
   },
   metrics: {
     weight_multiplier: decimal({ default: 1, help: 'MetricsWeigher: weight of all metrics together.' }),

@@ -6,7 +6,7 @@ import { ioOpsWeigher } from './io-ops.ts'
 import { numInstancesWeigher } from './num-instances.ts'
 import { ramWeigher } from './ram.ts'
 import { serverGroupSoftAffinityWeigher, serverGroupSoftAntiAffinityWeigher } from './server-group.ts'
-import type { ChosenWeigher, Weigher } from './weigher.ts'
+import { checkedMultiplier, type ChosenWeigher, type Weigher } from './weigher.ts'
 
 /** Every weigher there is, in the order in which a host's weight is summed. A new one is its file and a line here. */
 const WEIGHERS = [
@@ -21,9 +21,6 @@ const WEIGHERS = [
   serverGroupSoftAntiAffinityWeigher,
 ] as const satisfies readonly Weigher[]
 
-/** Beyond this a weight would lose the digits that tell two hosts apart. */
-const MULTIPLIER_LIMIT = 1e9
-
 /** Multipliers by their options; a weigher of which there is none is off. */
 export type Multipliers = Readonly<Record<(typeof WEIGHERS)[number]['option'], number>>
 
@@ -33,10 +30,7 @@ export type Multipliers = Readonly<Record<(typeof WEIGHERS)[number]['option'], n
  */
 export function chooseWeighers(multipliers: Partial<Multipliers>): readonly ChosenWeigher[] {
   return WEIGHERS.flatMap((weigher: Weigher & { option: keyof Multipliers }) => {
-    const multiplier = multipliers[weigher.option] ?? 0
-    if (!(Math.abs(multiplier) <= MULTIPLIER_LIMIT)) {
-      throw new Error(`[filter_scheduler] ${weigher.option}: ${multiplier} is not a number within ±1e9`)
-    }
+    const multiplier = checkedMultiplier(multipliers[weigher.option] ?? 0, weigher.option)
     return multiplier === 0 ? [] : [{ weigher, multiplier }]
   })
 }

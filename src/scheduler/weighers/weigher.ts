@@ -35,6 +35,15 @@ export interface ChosenWeigher {
   readonly multiplier: number
 }
 
+/** Beyond this a weight would lose the digits that tell two hosts apart. */
+const MULTIPLIER_LIMIT = 1e9
+
+/** @throws {Error} for a multiplier that is no number within ±1e9. */
+export function checkedMultiplier(multiplier: number, option: MultiplierOption): number {
+  if (Math.abs(multiplier) <= MULTIPLIER_LIMIT) return multiplier
+  throw new Error(`[filter_scheduler] ${option}: ${multiplier} is not a number within ±1e9`)
+}
+
 export type MultiplierOption = `${string}_weight_multiplier`
 
 export interface Weighing {
