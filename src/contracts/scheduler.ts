@@ -41,6 +41,9 @@ function amount({ extra_specs }: Flavor, resource: string): number | undefined {
   return said !== undefined && /^\d{1,9}$/.test(said) ? Number(said) : undefined
 }
 
+/** `unknown` is also what was never attested, or too long ago. */
+export type TrustLevel = 'trusted' | 'untrusted' | 'unknown'
+
 /** A compute node as its cell stores it: inventory, the sum of claims, and the state of its service. */
 export interface HostRow {
   readonly id: number
@@ -62,6 +65,8 @@ export interface HostRow {
    */
   readonly flavors?: readonly string[]
   readonly image_properties?: Readonly<Record<string, number>>
+  /** What the attestation service says of it, where one is asked. */
+  readonly trust?: TrustLevel
   readonly availability_zone: string
   /** The metadata of each aggregate that has the host, in the order of their ids. */
   readonly aggregates: readonly Readonly<Record<string, string>>[]

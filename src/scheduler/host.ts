@@ -92,11 +92,12 @@ export function quantitiesOf(row: HostRow, taken: Demand): readonly number[] {
 }
 
 /** What is simply true of a host or not. Each one known becomes a bitmap over all hosts. */
-export type Fact = 'enabled' | 'up' | `availability_zone=${string}`
+export type Fact = 'enabled' | 'up' | `availability_zone=${string}` | `trust=${string}`
 
 /** A host's facts. `up` is true of a service heard of within `serviceDownTimeS` (Nova's service_down_time). */
 export function factsOf(row: HostRow, now: number, serviceDownTimeS: number): readonly Fact[] {
   const facts: Fact[] = [`availability_zone=${row.availability_zone}`]
+  if (row.trust !== undefined) facts.push(`trust=${row.trust}`)
   if (!row.disabled) facts.push('enabled')
   if (isUp(row, now, serviceDownTimeS)) facts.push('up')
   return facts

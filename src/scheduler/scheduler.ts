@@ -14,9 +14,11 @@ import {
 import { type Clock, unavailable } from '../kernel/index.ts'
 import type { Bus, Json, Subscription } from '../platform/bus/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { type Attestation, type AttestationParts, attestedSource, createAttestation, type TrustedComputing } from './attestation.ts'
 import { explain } from './explanation.ts'
 import { enabledFilters, type FilterOptions } from './filters/index.ts'
 import { metricsFilter } from './filters/metrics.ts'
+import { trustedFilter } from './filters/trusted.ts'
 import { typeAffinityFilter } from './filters/type-affinity.ts'
 import { createFleet } from './fleet.ts'
 import type { CellSource } from './host.ts'
@@ -45,6 +47,8 @@ export interface SchedulerConfig {
       readonly shuffle_best_same_weighed_hosts: boolean
     }
   readonly metrics?: MetricsOptions
+  /** Needed where TrustedFilter is enabled. */
+  readonly trusted_computing?: TrustedComputing
 }
 
 export interface SchedulerParts {
@@ -86,17 +90,21 @@ export interface Scheduler {
 const SWEEP_EVERY_MS = 1_000
 /** A decision takes microseconds; more at once than the bus hands over in one go gains nothing. */
 const SERVED_AT_ONCE = 64
+const LOOK_AT_ATTESTATIONS_EVERY_MS = 1_000
 /** Each holds a copy of the hosts. */
 const WHAT_IFS_AT_ONCE = 2
 
 /** @throws {Error} for an option that cannot be: an unknown filter, a multiplier that is no number. */
 export function createScheduler({ config, cells, clock, log, observe }: SchedulerParts): Scheduler {
-  const policy = policyOf(config)
-  const fleet = createFleet(config.DEFAULT)
-  const taken = createTaken(fleet)
   const stopping = new AbortController()
   const { signal } = stopping
-  const replicas = Array.from(cells, (source) => createReplica({ source, fleet, taken, clock, log, signal }))
+  const attestation = attestationOf(config, { clock, log, signal })
+  const policy = policyOf(config, attestation)
+  const fleet = createFleet(config.DEFAULT)
+  const taken = createTaken(fleet)
+  const replicas = Array.from(cells, (source) =>
+    createReplica({ source: attestation ? attestedSource(source, attestation) : source, fleet, taken, clock, log, signal }),
+  )
   const subscriptions: Subscription[] = []
   let background: Promise<unknown> = Promise.resolve()
   let sweptAt = -Infinity
@@ -158,7 +166,19 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
     await listening.ready
     await Promise.all(replicas.map((replica) => replica.catchUp()))
     await Promise.all([serving.ready, playing.ready])
-    background = Promise.all([...replicas.map(keepUp), warmUp(imagine, stopping.signal)])
+    background = Promise.all([...replicas.map(keepUp), warmUp(imagine, signal), attestation && keepAttested(attestation)])
+  }
+
+  /** What an attestation says of a host is a fact of its row, as what the database says is. */
+  async function keepAttested({ look, of }: Attestation): Promise<void> {
+    while (!signal.aborted) {
+      await look([...new Set(fleet.hosts().map(({ row }) => row.host))])
+      for (const { cell_id, row } of fleet.hosts()) {
+        const trust = of(row.host)
+        if (row.trust !== trust) fleet.put(cell_id, { ...row, trust }, clock.now())
+      }
+      await clock.sleep(LOOK_AT_ATTESTATIONS_EVERY_MS, signal)
+    }
   }
 
   /** Each cell by itself: one that does not answer holds up no other. */
@@ -201,14 +221,36 @@ export const guestFactsOf = ({
   image_properties: image_props_weight_multiplier !== 0,
 })
 
+/** Null where no filter asks for it. @throws {Error} for options that name no service */
+function attestationOf(
+  { filter_scheduler, trusted_computing }: SchedulerConfig,
+  parts: Omit<AttestationParts, 'options'>,
+): Attestation | null {
+  if (!enabledFilters(filter_scheduler.enabled_filters).includes(trustedFilter)) return null
+  return createAttestation({ ...parts, options: trusted_computing ?? NO_ATTESTATION })
+}
+
+const NO_ATTESTATION: TrustedComputing = {
+  attestation_server: undefined,
+  attestation_server_ca_file: undefined,
+  attestation_port: 8443,
+  attestation_api_url: '',
+  attestation_auth_blob: undefined,
+  attestation_auth_timeout: 60,
+  attestation_insecure_ssl: false,
+}
+
 /** How decisions are made with these options. @throws {Error} for an option that cannot be */
-export function policyOf({ filter_scheduler: options, metrics = NO_METRICS }: SchedulerConfig): Policy {
+export function policyOf(
+  { filter_scheduler: options, metrics = NO_METRICS }: SchedulerConfig,
+  attestation: Attestation | null = null,
+): Policy {
   const weights = metricWeights(metrics)
   const filters = enabledFilters(options.enabled_filters)
   return {
     // A required metric that a host lacks must not be weighed as if there were one.
     filters: metrics.required && weights.length > 0 ? [...new Set([...filters, metricsFilter])] : filters,
-    options: { ...options, metrics: weights },
+    options: { ...options, metrics: weights, ...(attestation ? { attestationFailure: attestation.failure } : {}) },
     weighers: [...chooseWeighers(options), ...metricsWeigher(metrics), ...imagePropertiesWeigher({ ...NO_IMAGE_PROPERTIES, ...options })],
     host_subset_size: Math.min(Math.max(options.host_subset_size, 1), MAX_RANKED),
     shuffle_best_same_weighed_hosts: options.shuffle_best_same_weighed_hosts,

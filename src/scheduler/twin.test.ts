@@ -27,6 +27,7 @@ const MORE_FILTERS = [
   'JsonFilter',
   'RetryFilter',
   'TypeAffinityFilter',
+  'TrustedFilter',
   'IoOpsFilter',
   'NumInstancesFilter',
   'AggregateInstanceExtraSpecsFilter',
@@ -95,6 +96,7 @@ const changesOfHost = fc.record(
     hypervisor_version: fc.constantFrom(6_000_000, 7_002_000),
     supported_instances: fc.constantFrom([], [['aarch64', 'kvm', 'hvm']], [['x86_64', 'kvm', 'hvm']]),
     running_vms: fc.constantFrom(0, 3, 49, 50, 51),
+    trust: fc.constantFrom('trusted', 'untrusted', 'unknown'),
     flavors: fc.subarray([imaginaryRequest(0).flavor.id, 'another']),
     io_ops: fc.constantFrom(0, 6, 7, 8, 9),
     failed_builds: fc.constantFrom(0, 0, 1, 5),
@@ -175,6 +177,7 @@ const requestOf = fc
       { ssd: 'true' },
       { 'aggregate_instance_extra_specs:ssd': '<or> true <or> false', 'capabilities:hypervisor_type': 'QEMU' },
       { num_instances: '<= 3' },
+      { 'trust:trusted_host': 'trusted' },
     ),
     retry: fc.subarray([{ host: 'shared', node: 'node-2' }, { host: 'host-5', node: 'node-5' }]),
     hints: fc.record(

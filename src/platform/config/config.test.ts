@@ -169,8 +169,13 @@ describe('rendered', () => {
   })
 
   test('help shows values in force and no password', () => {
-    const help = renderOptionHelp(config('transport_url = redis://:secret@h/0'))
+    const help = renderOptionHelp(
+      config('transport_url = redis://:secret@h/0\n[trusted_computing]\nattestation_auth_blob = secret'),
+    )
     expect(help).toContain('transport_url = redis://:***@h/0')
+    expect(help).toContain('attestation_auth_blob = ***')
+    expect(help).not.toContain('secret@')
+    expect(help).not.toContain('= secret')
     expect(help).toContain('virt_type = auto')
     expect(renderOptionHelp()).toContain('instances_path = $state_path/instances')
   })

@@ -7,6 +7,8 @@ export interface Option<T> {
   readonly help: string
   /** What the sample shows in place of a default that depends on the machine. */
   readonly shown?: string
+  /** Its value is not for display. */
+  readonly secret?: true
   /** Former places, `name` in `[DEFAULT]` or `section.name`; the present one wins where both are set. */
   readonly aliases: readonly string[]
   /** @throws when the text is not of this type; the caller says which option it was */
@@ -18,6 +20,7 @@ export interface Option<T> {
 interface Declaration<D> {
   readonly default?: D
   readonly help: string
+  readonly secret?: true
   readonly shown?: string
   readonly aliases?: readonly string[]
 }
@@ -27,11 +30,11 @@ type Declared<T, D> = D extends undefined ? Option<T | undefined> : Option<T>
 
 function option<T, D>(
   type: string,
-  { help, shown, aliases = [] }: Declaration<D>,
+  { help, shown, secret, aliases = [] }: Declaration<D>,
   fallback: string | undefined,
   parse: (text: string) => T,
 ): Declared<T, D> {
-  return { type, help, aliases, fallback, parse, ...(shown === undefined ? {} : { shown }) } as Declared<T, D>
+  return { type, help, aliases, fallback, parse, ...(shown === undefined ? {} : { shown }), ...(secret ? { secret } : {}) } as Declared<T, D>
 }
 
 export function text<D extends string | undefined = undefined>(declared: Declaration<D>) {

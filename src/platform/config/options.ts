@@ -275,6 +275,24 @@ export const options = {
     required: boolean({ default: true, help: 'Pass over hosts that lack one of these metrics.' }),
     weight_of_unavailable: decimal({ default: -10_000, help: 'What such a host weighs where they are not required.' }),
   },
+  trusted_computing: {
+    attestation_server: text({
+      help: 'TrustedFilter: the service that attests hosts, a name or address asked over TLS; http://… is asked without.',
+    }),
+    attestation_server_ca_file: text({ help: 'Certificates of authorities to trust beside those of this machine, PEM.' }),
+    attestation_port: integer({ default: 8443, min: 1, max: 65_535, help: 'Its port.' }),
+    attestation_api_url: text({
+      default: '/OpenAttestationWebServices/V1.0',
+      help: 'Path before /PollHosts.',
+    }),
+    attestation_auth_blob: text({ secret: true, help: 'Sent as X-Auth-Blob.' }),
+    attestation_auth_timeout: integer({
+      default: 60,
+      min: 1,
+      help: 'Seconds for which an attestation counts; a host without one is unknown, and not trusted.',
+    }),
+    attestation_insecure_ssl: boolean({ default: false, help: 'Take any certificate of the service: for trials only.' }),
+  },
   conductor: {
     workers: integer({ default: 64, min: 1, help: 'Tasks of one database that a conductor works on at once.' }),
   },

@@ -10,7 +10,7 @@ export function renderOptionHelp(config?: Config): string {
   return sections
     .map(([section, declared]) => {
       const lines = Object.entries(declared).map(([name, option]) => {
-        const value = values ? shown(values[section]?.[name]) : defaultText(option)
+        const value = values ? shown(values[section]?.[name], option) : defaultText(option)
         return `  ${`${name} = ${value}`.padEnd(58)} ${option.help} (${option.type})`
       })
       return [`[${section}]`, ...lines].join('\n')
@@ -37,8 +37,9 @@ function defaultText(option: Option<unknown>): string {
   return option.shown ?? option.fallback ?? '<None>'
 }
 
-function shown(value: unknown): string {
+function shown(value: unknown, { secret }: Option<unknown>): string {
   if (value === undefined) return '<None>'
+  if (secret) return '***'
   // Connections carry passwords.
   return String(value).replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@')
 }

@@ -63,6 +63,8 @@ export interface FilterOptions {
   readonly aggregate_image_properties_isolation_separator: string
   /** `[metrics] weight_setting` */
   readonly metrics: readonly MetricWeight[]
+  /** Why the attestation service tells nothing at the moment; null where it does. */
+  readonly attestationFailure?: () => string | null
 }
 
 export const has = (fact: Fact, says: Says): Condition => ({ kind: 'has', fact, says })

@@ -30,6 +30,7 @@ import { ramFilter } from './ram.ts'
 import { retryFilter } from './retry.ts'
 import { serverGroupAffinityFilter, serverGroupAntiAffinityFilter } from './server-group.ts'
 import { simpleCIDRAffinityFilter } from './simple-cidr-affinity.ts'
+import { trustedFilter } from './trusted.ts'
 import { typeAffinityFilter } from './type-affinity.ts'
 
 export type { FilterOptions } from './filter.ts'
@@ -56,6 +57,7 @@ const FILTERS: readonly Filter[] = [
   numInstancesFilter,
   metricsFilter,
   typeAffinityFilter,
+  trustedFilter,
   aggregateInstanceExtraSpecsFilter,
   aggregateImagePropertiesIsolation,
   aggregateMultiTenancyIsolation,
