@@ -1,8 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { FILTER_OPTIONS, idleHost, requestFor } from '../../test/support/fleet.ts'
 import { type ManualClock, manualClock } from '../../test/support/manual-clock.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { quietLog } from '../../test/support/quiet-log.ts'
+import { has } from '../../test/support/requirements.ts'
 import { createMemoryBus } from '../platform/bus/index.ts'
 import { type Attestation, createAttestation, type TrustedComputing } from './attestation.ts'
 import { createScheduler, sentence } from './index.ts'
@@ -20,10 +24,11 @@ let stopping: AbortController
 const saying = (levels: Record<string, string>, vtime = new Date(clock.now()).toISOString()) => () =>
   Response.json({ hosts: Object.entries(levels).map(([host_name, trust_lvl]) => ({ host_name, trust_lvl, vtime })) })
 
-function serve(port = 0): void {
+function serve(port = 0, tls?: { key: string; cert: string }): void {
   service = Bun.serve({
     hostname: '127.0.0.1',
     port,
+    ...(tls ? { tls } : {}),
     async fetch(request) {
       const body = (await request.json()) as { hosts: string[] }
       asked.push({ path: new URL(request.url).pathname, blob: request.headers.get('x-auth-blob'), body })
@@ -151,6 +156,32 @@ describe('attestations', () => {
 
   test.each([undefined, '', 'no such name'])('cannot be had of the server %p: the start ends with the option', (server) => {
     expect(() => attest({ attestation_server: server })).toThrow('[trusted_computing] attestation_server')
+  })
+})
+
+describe.if(has('openssl'))('a service over TLS', () => {
+  test('is believed where its certificate is, or any will do', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'attestation-'))
+    try {
+      const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(directory, name)) as [string, string]
+      const made = Bun.spawnSync(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+        '-nodes', '-days', '1', '-subj', '/CN=attestation', '-addext', 'subjectAltName=IP:127.0.0.1',
+        '-keyout', key, '-out', cert])
+      expect(made.exitCode).toBe(0)
+      await service.stop(true)
+      serve(0, { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') })
+      const levelWith = async (changes: Partial<TrustedComputing>) => {
+        const attestation = attest({ attestation_server: '127.0.0.1', ...changes })
+        await attestation.look(HOSTS)
+        return attestation.of('host-1')
+      }
+      expect(await levelWith({})).toBe('unknown')
+      expect(asked).toEqual([])
+      expect(await levelWith({ attestation_server_ca_file: cert })).toBe('trusted')
+      expect(await levelWith({ attestation_insecure_ssl: true })).toBe('trusted')
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })
 })
 

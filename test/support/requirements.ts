@@ -7,6 +7,7 @@ import { findProgram, HYPERVISOR, missingPackages, type Need } from '../../src/s
  * - network: root, the right to make namespaces, nftables and dnsmasq (test/lab/network-lab.ts)
  * - qemu-img, redis, openstack, chromium: these programs
  * - clients: the distribution's OpenStack clients, that for placement among them
+ * - openssl: a certificate for a service over TLS
  * - config-drive: what makes such drives and looks into them
  */
 export type Requirement = keyof typeof REQUIREMENTS
@@ -41,6 +42,7 @@ export const REQUIREMENTS = {
       { programs: ['mcopy', 'mlabel'], packages: ['mtools'] },
     ],
   },
+  openssl: { needs: [{ programs: ['openssl'], packages: ['openssl'] }] },
   redis: { needs: [{ programs: ['redis-server'], packages: ['redis-server'] }] },
   chromium: { needs: [{ programs: ['chromium'], packages: ['chromium'] }] },
   openstack: { needs: [{ programs: ['openstack'], packages: ['python3-openstackclient'] }] },
