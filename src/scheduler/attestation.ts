@@ -44,7 +44,7 @@ interface Attested {
 }
 
 const DEADLINE_MS = 10_000
-/** However many are due: a service that is down is not asked more often. */
+/** However many are due: a service that is down is not asked more often. New hosts wait only while it is. */
 const ASK_AT_MOST_EVERY_MS = 10_000
 const HOSTS_ASKED_AT_ONCE = 1_000
 const MAX_ANSWER_BYTES = 4 * 2 ** 20
@@ -84,7 +84,8 @@ export function createAttestation({ options, clock, log, signal, deadline_ms = D
     const answer: unknown = JSON.parse(await boundedText(response))
     if (!Value.Check(Answer, answer)) throw new Error('its answer is not what PollHosts answers')
     const asked = new Set(hosts)
-    for (const host of hosts) attested.delete(host)
+    // What it does not tell of is unknown, and not new.
+    for (const host of hosts) attested.set(host, { level: 'unknown', expires_at: clock.now() + lifetime_ms })
     for (const { host_name, trust_lvl, vtime } of answer.hosts) {
       const seenAt = Date.parse(vtime)
       if (!asked.has(host_name) || Number.isNaN(seenAt)) continue
@@ -112,9 +113,10 @@ export function createAttestation({ options, clock, log, signal, deadline_ms = D
     async look(hosts) {
       const now = clock.now()
       const isDue = hosts.some((host) => (attested.get(host)?.expires_at ?? 0) - now <= lifetime_ms / 2)
+      const isNew = failure === null && hosts.some((host) => !attested.has(host))
       const pause = Math.min(lifetime_ms / 2, ASK_AT_MOST_EVERY_MS)
       // A clock that was set back must not stop the asking.
-      if (isDue && Math.abs(now - askedAt) >= pause) await ask(hosts)
+      if (isNew || (isDue && Math.abs(now - askedAt) >= pause)) await ask(hosts)
       const present = new Set(hosts)
       for (const host of attested.keys()) if (!present.has(host)) attested.delete(host)
     },

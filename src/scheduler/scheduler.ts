@@ -165,19 +165,24 @@ export function createScheduler({ config, cells, clock, log, observe }: Schedule
     // Listens before it reads: a change between the two is heard.
     await listening.ready
     await Promise.all(replicas.map((replica) => replica.catchUp()))
+    if (attestation) await attest(attestation)
     await Promise.all([serving.ready, playing.ready])
     background = Promise.all([...replicas.map(keepUp), warmUp(imagine, signal), attestation && keepAttested(attestation)])
   }
 
   /** What an attestation says of a host is a fact of its row, as what the database says is. */
-  async function keepAttested({ look, of }: Attestation): Promise<void> {
+  async function attest({ look, of }: Attestation): Promise<void> {
+    await look([...new Set(fleet.hosts().map(({ row }) => row.host))])
+    for (const { cell_id, row } of fleet.hosts()) {
+      const trust = of(row.host)
+      if (row.trust !== trust) fleet.put(cell_id, { ...row, trust }, clock.now())
+    }
+  }
+
+  async function keepAttested(attestation: Attestation): Promise<void> {
     while (!signal.aborted) {
-      await look([...new Set(fleet.hosts().map(({ row }) => row.host))])
-      for (const { cell_id, row } of fleet.hosts()) {
-        const trust = of(row.host)
-        if (row.trust !== trust) fleet.put(cell_id, { ...row, trust }, clock.now())
-      }
       await clock.sleep(LOOK_AT_ATTESTATIONS_EVERY_MS, signal)
+      if (!signal.aborted) await attest(attestation)
     }
   }
 
