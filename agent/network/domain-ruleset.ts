@@ -1,5 +1,6 @@
 import { isV4 } from './addresses.ts'
 import { type Domain, METADATA_V4, METADATA_V6 } from './layout.ts'
+import { ICMP, ICMPV6 } from './rules.ts'
 
 const TABLE = 'bunova'
 
@@ -17,7 +18,7 @@ export function domainRuleset({ segments, uplink }: Domain): string {
     'type filter hook input priority filter; policy drop',
     'iifname "lo" accept',
     'ct state established,related accept',
-    `meta l4proto { icmp, ipv6-icmp } accept`,
+    `meta l4proto { ${ICMP}, ${ICMPV6} } accept`,
     `iifname { ${gateways} } udp dport { 53, 67, 547 } accept`,
     `iifname { ${gateways} } tcp dport 53 accept`,
     // By any other of the gateway's addresses the guards against false senders would be passed by.

@@ -2,8 +2,9 @@ import type { HostRule } from '../../src/contracts/index.ts'
 
 /** Of these the first four bytes are the two port numbers. */
 const WITH_PORTS = [6, 17, 33, 132, 136]
-const ICMP = 1
-const ICMPV6 = 58
+/** By number: names are looked up in /etc/protocols, which a small system lacks. */
+export const ICMP = 1
+export const ICMPV6 = 58
 
 /** Names of the sets that hold a remote group's addresses. */
 export const groupSet = (id: string, family: 4 | 6): string => `group_${id}_${family}`

@@ -3,9 +3,11 @@ import * as fc from 'fast-check'
 import type { HostRule } from '../../src/contracts/index.ts'
 import { newId } from '../../src/kernel/index.ts'
 import { contains, hexAddress, linkLocal, netmask } from './addresses.ts'
+import { domainRuleset } from './domain-ruleset.ts'
 import { layoutOf } from './layout.ts'
 import { bridgeName, namespaceName, tapName } from './names.ts'
 import { ruleMatch } from './rules.ts'
+import { ruleset } from './ruleset.ts'
 import { slots } from './slots.ts'
 import { difference } from './lines.ts'
 
@@ -66,6 +68,20 @@ test('uplinks have addresses of their own, none of them the metadata service’s
   const addresses = domains.flatMap(({ uplink }) => [uplink!.insideAddress, uplink!.outsideAddress])
   expect(new Set(addresses).size).toBe(600)
   expect(addresses.filter((address) => !contains('169.254.0.0/17', address))).toEqual([])
+})
+
+test('protocols have numbers, for their names are in a file that a small system lacks', () => {
+  const router = { id: newId(), external: true, snat: true, routes: [] }
+  const network = { id: newId(), mtu: 1500, subnets: [], router_id: router.id }
+  const state = { as_of: 1, networks: [network], routers: [router], ports: [], security_groups: [], remote_groups: [] }
+  const layout = layoutOf(state, { scope: 'x', public_interface: 'eth1' })
+  const all = [
+    ruleset(state, layout, { table: 'bunova', public_interface: 'eth1' }),
+    ...layout.domains.map(domainRuleset),
+  ].join('')
+  const protocols = all.matchAll(/l4proto ({[^}]*}|\S+)/g).map(([, named]) => named!).toArray()
+  expect(protocols).not.toEqual([])
+  expect(protocols.filter((named) => /[a-z]/.test(named))).toEqual([])
 })
 
 test('addresses', () => {
