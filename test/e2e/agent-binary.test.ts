@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildAgent } from '../../agent/build.ts'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
-import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { hostConfig, type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type ApiClient, apiClient } from '../support/api-client.ts'
 import { discrepancies } from '../support/books.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
@@ -49,19 +49,10 @@ describe.if(has('redis', 'libvirt'))('the compiled agent on a host with libvirt'
     api = await apiClient(cloud)
     writeFileSync(
       join(directory, 'nova-compute.conf'),
-      `[DEFAULT]
-transport_url = ${redis.url}
+      `${hostConfig(host)}transport_url = ${redis.url}
 host = hv-7
 my_ip = 127.0.0.1
 state_path = ${directory}/state
-instances_path = ${host.instancesDir}
-reserved_host_memory_mb = 0
-shutdown_timeout = 10
-[libvirt]
-connection_uri = qemu:///system?socket=${host.socket}
-virt_type = qemu
-[bunova]
-network_namespace = ${host.network}
 `,
     )
   }, 120_000)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
-import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { hostConfig, type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type ApiClient, apiClient } from '../support/api-client.ts'
 import { startBrowser } from '../support/browser.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
@@ -185,16 +185,7 @@ describe.if(has('libvirt', 'chromium'))('the screen of a guest on QEMU', () => {
     host = await startLibvirtHost()
     cloud = await startCloudProcess({
       args: ['--compute-driver', 'libvirt'],
-      config: `[DEFAULT]
-instances_path = ${host.instancesDir}
-host = console-host
-reserved_host_memory_mb = 0
-[libvirt]
-connection_uri = qemu:///system?socket=${host.socket}
-virt_type = qemu
-[bunova]
-network_namespace = ${host.network}
-`,
+      config: hostConfig(host),
     })
     api = await apiClient(cloud)
     const { flavor } = await api.prepare()

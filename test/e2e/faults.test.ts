@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
-import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { hostConfig, type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type ApiClient, apiClient } from '../support/api-client.ts'
 import { discrepancies, embeddedIn } from '../support/books.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
@@ -182,16 +182,7 @@ describe.if(has('libvirt'))('libvirtd that is stopped', () => {
     host = await startLibvirtHost()
     cloud = await startCloudProcess({
       args: ['--compute-driver', 'libvirt'],
-      config: `[DEFAULT]
-instances_path = ${host.instancesDir}
-shutdown_timeout = 10
-reserved_host_memory_mb = 0
-[libvirt]
-connection_uri = qemu:///system?socket=${host.socket}
-virt_type = qemu
-[bunova]
-network_namespace = ${host.network}
-`,
+      config: hostConfig(host),
     })
     api = await apiClient(cloud)
     const fields = { name: 'tiny', disk_format: 'qcow2', container_format: 'bare' }

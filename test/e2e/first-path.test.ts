@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
-import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { hostConfig, type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type CloudProcess, startCloudProcess } from '../support/cloud-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { type OpenStack, openstack } from '../support/openstack.ts'
@@ -25,17 +25,7 @@ describe.if(has('libvirt', 'openstack'))('python-openstackclient on a cloud with
     host = await startLibvirtHost()
     cloud = await startCloudProcess({
       args: ['--compute-driver', 'libvirt'],
-      config: `[DEFAULT]
-instances_path = ${host.instancesDir}
-host = e2e-host
-shutdown_timeout = 10
-reserved_host_memory_mb = 0
-[libvirt]
-connection_uri = qemu:///system?socket=${host.socket}
-virt_type = qemu
-[bunova]
-network_namespace = ${host.network}
-`,
+      config: `${hostConfig(host)}host = e2e-host\n`,
     })
     os = openstack(cloud.statePath)
     writeFileSync(join(cloud.statePath, 'tiny.qcow2'), makeTinyImage())

@@ -1,3 +1,4 @@
+export { hostConfig } from './host-config.ts'
 export { type LinuxGuest, makeLinuxGuest } from './linux-guest.ts'
 export { type NetworkHost, startNetworkHost } from './network-host.ts'
 export { type LabGuest, labNetwork, labPort, labState, labSubnet, type NetworkLab, startNetworkLab } from './network-lab.ts'

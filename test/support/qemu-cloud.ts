@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'bun:test'
 import { makeTinyImage } from '../../src/guest-image/index.ts'
-import { type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
+import { hostConfig, type LibvirtHost, startLibvirtHost } from '../lab/index.ts'
 import { type ApiClient, apiClient } from './api-client.ts'
 import { discrepancies } from './books.ts'
 import { type CloudProcess, startCloudProcess } from './cloud-process.ts'
@@ -102,18 +102,10 @@ function computeHost(lab: LibvirtHost, directory: string, redis: TestRedis, more
   const file = `${state_path}.conf`
   writeFileSync(
     file,
-    `[libvirt]
-connection_uri = qemu:///system?socket=${lab.socket}
-virt_type = qemu
-[bunova]
-network_namespace = ${lab.network}
-[DEFAULT]
-transport_url = ${redis.url}
+    `${hostConfig(lab)}transport_url = ${redis.url}
 host = ${lab.name}
 my_ip = 127.0.0.1
 state_path = ${state_path}
-instances_path = ${lab.instancesDir}
-reserved_host_memory_mb = 0
 ${more}
 `,
   )
