@@ -34,7 +34,7 @@ export {
   type StatusCell,
   type TagFilter,
 } from './listing.ts'
-export { isSortKey, NEWEST_FIRST, type Order, SORT_KEYS, type SortKey } from './list-order.ts'
+export { isSortKey, type Order, SORT_KEYS, type SortKey } from './list-order.ts'
 export {
   accept,
   cellsOf,

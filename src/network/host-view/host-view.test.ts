@@ -2,9 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { quietLog, type TestDatabases, testDatabases } from '../../../test/support/database.ts'
 import { newHexId, newId } from '../../kernel/index.ts'
 import { createNetworks, type Networks, type Viewer } from '../index.ts'
-import { hostView } from './host-view.ts'
+import { datedHostView } from './host-view.ts'
 
 describe('what a host is told of its network', () => {
+  const hostView = async (db: TestDatabases['global'], name: string) => (await datedHostView(db, name)).view
   let databases: TestDatabases
   let networks: Networks
   let viewer: Viewer

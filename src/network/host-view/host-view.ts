@@ -54,12 +54,10 @@ export interface HostView {
   readonly groups: readonly GroupAddresses[]
 }
 
-/** The view of the ports bound to `host`, as of one moment; equal as JSON when nothing changed for that host. */
-export async function hostView(db: GlobalDb, host: string): Promise<HostView> {
-  return (await datedHostView(db, host)).view
-}
-
-/** The same with its moment, in microseconds since the epoch by the database's clock. */
+/**
+ * The view of the ports bound to `host` with its moment, in microseconds since the epoch by the database's clock. Equal
+ * as JSON when nothing changed for that host.
+ */
 export function datedHostView(db: GlobalDb, host: string): Promise<{ view: HostView; as_of: number }> {
   return db.transaction(
     async (tx) => {
